@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod arithmetic;
+mod axes;
+mod compare;
+mod create;
+mod element;
+mod elementwise;
+mod error;
+mod indexing;
+mod join;
+pub mod kernels;
+mod layout;
+mod math;
+mod matmul;
+mod nest;
+mod parallel;
+mod print;
+mod reduce;
+mod shape;
+mod softmax;
+mod tensor;
+mod views;
+
+pub use axes::{Axes, keepdim};
+pub use element::{Cast, Element, Index, Number, Real};
+pub use error::{Error, Result};
+pub use indexing::one_hot;
+pub use layout::Layout;
+pub use shape::{MAX_RANK, Shape};
+pub use tensor::Tensor;

@@ -1,0 +1,160 @@
+//! Functions of one real number, element by element.
+
+use crate::{Real, Result, Tensor, parallel::COSTLY};
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident($x:ident) = $body:expr;)*) => {
+        impl<T: Real> Tensor<T> {
+            $(
+                $(#[$doc])*
+                pub fn $name(&self) -> Self {
+                    self.map_at_cost(COSTLY, |$x| $body)
+                }
+            )*
+        }
+    };
+}
+
+functions! {
+    /// |x|.
+    abs(x) = x.abs();
+    /// The sign: -1, 0 or 1; 0 and NaN stay as they are.
+    sign(x) = if x == T::ZERO || x.is_nan() { x } else { x.signum() };
+    /// √x; NaN below 0.
+    sqrt(x) = x.sqrt();
+    /// 1 / √x.
+    rsqrt(x) = x.sqrt().recip();
+    /// x².
+    square(x) = x * x;
+    /// 1 / x.
+    recip(x) = x.recip();
+    /// eˣ.
+    exp(x) = x.exp();
+    /// eˣ − 1, exact near 0.
+    expm1(x) = x.exp_m1();
+    /// The natural logarithm; −∞ at 0, NaN below.
+    log(x) = x.ln();
+    /// ln(1 + x), exact near 0.
+    log1p(x) = x.ln_1p();
+    /// The sine of x in radians.
+    sin(x) = x.sin();
+    /// The cosine of x in radians.
+    cos(x) = x.cos();
+    /// The hyperbolic tangent.
+    tanh(x) = x.tanh();
+    /// The logistic function 1 / (1 + e⁻ˣ).
+    sigmoid(x) = sigmoid(x);
+    /// max(x, 0); NaN stays NaN.
+    relu(x) = if x < T::ZERO { T::ZERO } else { x };
+    /// The largest integer not above x.
+    floor(x) = x.floor();
+    /// The smallest integer not below x.
+    ceil(x) = x.ceil();
+    /// ln(1 + eˣ), which stays finite for large x.
+    softplus(x) = softplus(x);
+    /// x · sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118).
+    silu(x) = x * sigmoid(x);
+    /// x · Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016, arXiv
+    /// 1606.08415); PyTorch's `gelu` with `approximate="none"`.
+    gelu(x) = x * normal_cdf(x);
+}
+
+impl<T: Real> Tensor<T> {
+    /// Each element to the power `exponent`.
+    pub fn powf(&self, exponent: T) -> Self {
+        self.map_at_cost(COSTLY, |x| x.powf(exponent))
+    }
+
+    /// Each element to the power of its counterpart, broadcast.
+    ///
+    /// # Errors
+    /// [`crate::Error::Broadcast`].
+    pub fn pow(&self, exponent: &Self) -> Result<Self> {
+        self.zip_map("pow", exponent, num_traits::Float::powf)
+    }
+
+    /// x above 0, `slope` · x below.
+    pub fn leaky_relu(&self, slope: T) -> Self {
+        self.map(|x| if x > T::ZERO { x } else { slope * x })
+    }
+
+    /// x above 0, `alpha` · (eˣ − 1) below (Clevert et al. 2015, arXiv 1511.07289).
+    pub fn elu(&self, alpha: T) -> Self {
+        self.map_at_cost(COSTLY, |x| if x > T::ZERO { x } else { alpha * x.exp_m1() })
+    }
+
+    /// The normal distribution function Φ(x): the probability that a standard normal variable is
+    /// below x. Computed in f64.
+    pub fn normal_cdf(&self) -> Self {
+        self.map_at_cost(COSTLY, normal_cdf)
+    }
+}
+
+fn sigmoid<T: Real>(x: T) -> T {
+    // Each branch raises e to a negative power only, so nothing overflows.
+    if x < T::ZERO {
+        let e = x.exp();
+        e / (T::ONE + e)
+    } else {
+        T::ONE / (T::ONE + (-x).exp())
+    }
+}
+
+fn softplus<T: Real>(x: T) -> T {
+    x.max(T::ZERO) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { T::ZERO }
+}
+
+fn normal_cdf<T: Real>(x: T) -> T {
+    T::from_f64(0.5 * libm::erfc(-x.to_f64() / std::f64::consts::SQRT_2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_match_the_formulas_and_extremes_stay_finite() {
+        let x = Tensor::from([-1000.0, -2.0, -0.0, 0.0, 0.5, 3.0, 1000.0f64]);
+        let check = |name: &str, result: Tensor<f64>, expected: [f64; 7]| {
+            for (got, want) in result.iter().zip(expected) {
+                assert!((got - want).abs() <= 1e-12 * (1.0 + want.abs()), "{name}: {got} {want}");
+            }
+        };
+        let s = |x: f64| 1.0 / (1.0 + (-x).exp());
+        check("sigmoid", x.sigmoid(), [0.0, s(-2.0), 0.5, 0.5, s(0.5), s(3.0), 1.0]);
+        check("relu", x.relu(), [0.0, 0.0, 0.0, 0.0, 0.5, 3.0, 1000.0]);
+        let p = |x: f64| x.exp().ln_1p();
+        check("softplus", x.softplus(), [0.0, p(-2.0), p(0.0), p(0.0), p(0.5), p(3.0), 1000.0]);
+        check("silu", x.silu(), [0.0, -2.0 * s(-2.0), 0.0, 0.0, 0.5 * s(0.5), 3.0 * s(3.0), 1000.0]);
+        // Φ(2) and its kin from a table of the normal distribution.
+        let (phi2, phi05, phi3) = (0.977_249_868_051_820_8, 0.691_462_461_274_013_1, 0.998_650_101_968_369_9);
+        check("gelu", x.gelu(), [0.0, -2.0 * (1.0 - phi2), 0.0, 0.0, 0.5 * phi05, 3.0 * phi3, 1000.0]);
+        check("elu", x.elu(2.0), [-2.0, 2.0 * (-2f64).exp_m1(), 0.0, 0.0, 0.5, 3.0, 1000.0]);
+        check("leaky_relu", x.leaky_relu(0.1), [-100.0, -0.2, 0.0, 0.0, 0.5, 3.0, 1000.0]);
+        check("sign", x.sign(), [-1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+        check("square", x.square(), [1e6, 4.0, 0.0, 0.0, 0.25, 9.0, 1e6]);
+    }
+
+    #[test]
+    fn nan_stays_nan() {
+        let nan = Tensor::from([f32::NAN]);
+        for (name, result) in [
+            ("relu", nan.relu()),
+            ("leaky_relu", nan.leaky_relu(0.1)),
+            ("sigmoid", nan.sigmoid()),
+            ("softplus", nan.softplus()),
+            ("sign", nan.sign()),
+            ("gelu", nan.gelu()),
+            ("elu", nan.elu(1.0)),
+        ] {
+            assert!(result[[0]].is_nan(), "{name}");
+        }
+    }
+
+    #[test]
+    fn pow_broadcasts() {
+        let result = Tensor::from([2.0, 3.0]).pow(&Tensor::from([[2.0], [0.0]])).unwrap();
+        assert_eq!(result, Tensor::from([[4.0, 9.0], [1.0, 1.0]]));
+        assert_eq!(Tensor::from([4.0]).powf(0.5).to_vec(), [2.0]);
+    }
+}

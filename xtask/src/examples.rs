@@ -1,0 +1,151 @@
+//! `cargo xtask examples`: each example in a mode that takes seconds, and what it must leave.
+
+use std::path::Path;
+
+use crate::step::{self, Failure, Outcome, Step};
+use crate::temporary_folder::TemporaryFolder;
+
+/// One example as `ci` runs it.
+struct ShortRun {
+    name: &'static str,
+    /// Its arguments; [`FOLDER`] stands for a fresh folder.
+    arguments: &'static [&'static str],
+    check: Check,
+}
+
+/// What must be true after an example has ended well.
+enum Check {
+    /// The last line it printed.
+    LastLine(&'static str),
+    /// It left a file with this extension in its folder.
+    LeavesFile(&'static str),
+}
+
+/// Stands in the arguments for a fresh temporary folder.
+const FOLDER: &str = "{folder}";
+
+/// Every example. `cargo xtask lint rules` reports one that is missing here.
+const SHORT_RUNS: &[ShortRun] = &[
+    ShortRun { name: "hello", arguments: &[], check: Check::LastLine("hello -> ohlol") },
+    ShortRun {
+        name: "weather",
+        arguments: &["--epochs", "3", "--seeds", "1", "--out", FOLDER],
+        check: Check::LeavesFile("svg"),
+    },
+];
+
+/// Whether the example of this name has a short run.
+pub(crate) fn has_short_run(name: &str) -> bool {
+    SHORT_RUNS.iter().any(|example| example.name == name)
+}
+
+/// Runs all examples, or those named, in their short mode.
+///
+/// # Errors
+///
+/// The first example that fails or does not leave what it must, or a name that is no example.
+pub(crate) fn run(names: &[String]) -> Outcome {
+    chosen(names)?.into_iter().try_for_each(|example| {
+        let title = format!("example {}, short mode", example.name);
+        step::timed(&title, &format!("cargo xtask examples {}", example.name), || example.run())
+    })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static ShortRun>, Failure> {
+    if names.is_empty() {
+        return Ok(SHORT_RUNS.iter().collect());
+    }
+    let find = |name: &String| {
+        let found = SHORT_RUNS.iter().find(|example| example.name == name);
+        found.ok_or_else(|| Failure::unknown("example", name, SHORT_RUNS.iter().map(|example| example.name)))
+    };
+    names.iter().map(find).collect()
+}
+
+impl ShortRun {
+    fn run(&self) -> Result<(), String> {
+        let folder = TemporaryFolder::new(&format!("example-{}", self.name))?;
+        let printed = self.step(folder.path()).output(true)?;
+        self.check.holds(&printed, folder.path())
+    }
+
+    fn step(&self, folder: &Path) -> Step {
+        let folder = folder.display().to_string();
+        let step = Step::cargo(self.name, ["run", "--release", "--example", self.name]);
+        if self.arguments.is_empty() {
+            return step;
+        }
+        let arguments = self.arguments.iter().map(|argument| argument.replace(FOLDER, &folder));
+        step.with(["--".to_owned()]).with(arguments)
+    }
+}
+
+impl Check {
+    fn holds(&self, printed: &str, folder: &Path) -> Result<(), String> {
+        match self {
+            Check::LastLine(expected) => {
+                let last = printed.trim_end().lines().last().unwrap_or("");
+                if last.trim_end() == *expected {
+                    Ok(())
+                } else {
+                    Err(format!("its last line should be `{expected}`, and is `{last}`"))
+                }
+            }
+            Check::LeavesFile(extension) => {
+                let entries =
+                    std::fs::read_dir(folder).map_err(|error| format!("cannot list {folder:?}: {error}"))?;
+                let found = entries
+                    .flatten()
+                    .any(|entry| entry.path().extension().is_some_and(|found| found == *extension));
+                if found {
+                    Ok(())
+                } else {
+                    Err(format!("it should leave a .{extension} file, and left none"))
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_filled_in() {
+        let found = chosen(&["weather".to_owned()]).expect("a known example");
+        let shown = found[0].step(Path::new("/somewhere")).shown();
+        let expected = "cargo run --release --example weather -- --epochs 3 --seeds 1 --out /somewhere";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_unknown_example_is_a_usage_failure() {
+        let failure = chosen(&["parade".to_owned()]).err().map(|failure| failure.exit_code());
+        assert_eq!(failure, Some(2));
+    }
+
+    #[test]
+    fn the_last_line_is_compared() {
+        let check = Check::LastLine("hello -> ohlol");
+        let cases = [
+            ("epoch 1\nhello -> ohlol\n", true),
+            ("hello -> ohlol\n\n", true),
+            ("hello -> ohlol\ndone\n", false),
+            ("", false),
+        ];
+        for (printed, good) in cases {
+            assert_eq!(check.holds(printed, Path::new(".")).is_ok(), good, "{printed:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_right_kind_is_looked_for() {
+        let folder = TemporaryFolder::new("test-of-checks").expect("a new folder");
+        let check = Check::LeavesFile("svg");
+        std::fs::write(folder.path().join("plot.csv"), "").expect("a file");
+        assert!(check.holds("", folder.path()).is_err());
+        std::fs::write(folder.path().join("plot.svg"), "").expect("a file");
+        assert_eq!(check.holds("", folder.path()), Ok(()));
+    }
+}

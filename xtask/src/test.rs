@@ -1,0 +1,100 @@
+//! `cargo xtask test`: unit, property, integration and doc tests.
+
+use crate::house::{self, Crate, Kind};
+use crate::step::{Failure, Outcome, Step};
+
+/// Runs the tests of all crates, or of those named.
+///
+/// The code blocks of each library's README run among its doc tests. The libraries are tested
+/// once more without default features, where nothing runs on threads.
+///
+/// # Errors
+///
+/// The first step that fails, or a name that is no crate.
+pub(crate) fn run(names: &[String]) -> Outcome {
+    let cases = std::env::var("PROPTEST_CASES").ok();
+    steps(names, cases.as_deref())?.iter().try_for_each(Step::run)
+}
+
+fn steps(names: &[String], cases: Option<&str>) -> Result<Vec<Step>, Failure> {
+    let chosen: Vec<&Crate> =
+        if names.is_empty() { house::CRATES.iter().collect() } else { house::named(names)? };
+    let packages = || {
+        if names.is_empty() {
+            vec!["--workspace".to_owned()]
+        } else {
+            house::package_arguments(chosen.iter().copied())
+        }
+    };
+    let with_cases = |name: &str| match cases {
+        Some(cases) => format!("{name}, PROPTEST_CASES={cases}"),
+        None => name.to_owned(),
+    };
+    let step = |name: &str, arguments: &[&str]| {
+        let step = Step::cargo(with_cases(name), arguments.iter().copied());
+        match cases {
+            // Proptest reads the variable itself; said here, it stands in the repeating command.
+            Some(cases) => step.env("PROPTEST_CASES", cases),
+            None => step,
+        }
+    };
+
+    let mut steps =
+        vec![step("unit and property tests", &["test", "--tests", "--examples"]).with(packages())];
+    // Cargo refuses `--doc` for packages of which none has a library.
+    let documented: Vec<&Crate> =
+        chosen.iter().copied().filter(|member| member.kind != Kind::Chores).collect();
+    if !documented.is_empty() {
+        steps.push(step("doc tests", &["test", "--doc"]).with(house::package_arguments(documented)));
+    }
+    let libraries: Vec<&Crate> = chosen.iter().copied().filter(|member| member.is_library()).collect();
+    if !libraries.is_empty() {
+        let serial = step("unit and property tests without default features", &["test", "--lib"])
+            .with(["--no-default-features".to_owned()])
+            .with(house::package_arguments(libraries));
+        steps.push(serial);
+    }
+    Ok(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(names: &[&str], cases: Option<&str>) -> Vec<String> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let steps = steps(&names, cases).expect("known crates");
+        steps.iter().map(Step::shown).collect()
+    }
+
+    #[test]
+    fn without_names_everything_is_tested() {
+        let shown = shown(&[], None);
+        assert_eq!(shown.len(), 3);
+        assert_eq!(shown[0], "cargo test --tests --examples --workspace");
+        assert!(shown[1].starts_with("cargo test --doc -p refrain-tensor"), "{}", shown[1]);
+        assert!(shown[2].ends_with("-p refrain-optim -p refrain-data"), "{}", shown[2]);
+    }
+
+    #[test]
+    fn names_restrict_the_crates() {
+        let expected = [
+            "cargo test --tests --examples -p refrain-nn",
+            "cargo test --doc -p refrain-nn",
+            "cargo test --lib --no-default-features -p refrain-nn",
+        ];
+        assert_eq!(shown(&["nn"], None), expected);
+    }
+
+    #[test]
+    fn a_crate_without_a_library_has_no_doc_tests() {
+        assert_eq!(shown(&["xtask"], None), ["cargo test --tests --examples -p xtask"]);
+    }
+
+    #[test]
+    fn the_number_of_cases_stands_in_the_repeating_command() {
+        for command in shown(&["tensor"], Some("10000")) {
+            assert!(command.starts_with("PROPTEST_CASES=10000 cargo test"), "{command}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The documents a reader expects, and examples that are seen to work.
+
+use super::{Found, Workspace};
+use crate::{examples, house};
+
+const AT_THE_ROOT: [&str; 6] =
+    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"];
+
+/// A library is worth depending on alone, so it is introduced on its own.
+pub(super) fn documents_are_there(workspace: &Workspace) -> Vec<Found> {
+    let readmes = house::libraries().map(|member| format!("{}/README.md", member.folder));
+    let expected = AT_THE_ROOT.into_iter().map(str::to_owned).chain(readmes);
+    let missing = expected.filter(|path| !workspace.documents.contains_key(path));
+    missing.map(|path| (path, 1, "the file is missing; write it".to_owned())).collect()
+}
+
+/// A change is written down when it is made, not when it is released.
+pub(super) fn changelog_has_an_unreleased_section(workspace: &Workspace) -> Vec<Found> {
+    let Some(text) = workspace.documents.get("CHANGELOG.md") else { return Vec::new() };
+    if text.lines().any(|line| line.trim_end() == "## [Unreleased]") {
+        return Vec::new();
+    }
+    let advice = "no section for the next release; add `## [Unreleased]` above the others";
+    vec![("CHANGELOG.md".to_owned(), 1, advice.to_owned())]
+}
+
+/// An example that nobody runs stops working.
+pub(super) fn examples_have_a_short_run(workspace: &Workspace) -> Vec<Found> {
+    let forgotten = |path: &&String| {
+        // An example is a file, or a folder with a main.rs.
+        let file = path.strip_prefix("examples/examples/").and_then(|file| file.strip_suffix(".rs"));
+        let name = file.map(|file| file.strip_suffix("/main").unwrap_or(file));
+        name.is_some_and(|name| !name.contains('/') && !examples::has_short_run(name))
+    };
+    let advice = "an example that `cargo xtask examples` does not run; add it to xtask/src/examples.rs";
+    workspace.sources.keys().filter(forgotten).map(|path| (path.clone(), 1, advice.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_documents_are_found() {
+        let all: Vec<String> =
+            documents_are_there(&Workspace::from_files(&[])).into_iter().map(|found| found.0).collect();
+        assert_eq!(all.len(), AT_THE_ROOT.len() + 5, "{all:?}");
+        let files: Vec<(&str, &str)> = all.iter().map(|path| (path.as_str(), "Words.\n")).collect();
+        assert_eq!(documents_are_there(&Workspace::from_files(&files)), []);
+        let missing = documents_are_there(&Workspace::from_files(&files[1..]));
+        assert_eq!(missing.len(), 1);
+        assert_eq!(missing[0].0, all[0]);
+    }
+
+    #[test]
+    fn a_changelog_without_an_unreleased_section_is_found() {
+        let cases = [("# Changelog\n\n## [Unreleased]\n", 0), ("# Changelog\n\n## [0.1.0]\n", 1)];
+        for (text, violations) in cases {
+            let workspace = Workspace::from_files(&[("CHANGELOG.md", text)]);
+            assert_eq!(changelog_has_an_unreleased_section(&workspace).len(), violations, "{text}");
+        }
+    }
+
+    #[test]
+    fn examples_that_nobody_runs_are_found() {
+        let cases = [
+            ("examples/examples/hello.rs", 0),
+            ("examples/examples/parade.rs", 1),
+            ("examples/examples/parade/main.rs", 1),
+            ("examples/examples/weather/plot.rs", 0),
+            ("examples/src/lib.rs", 0),
+            ("examples/src/main.rs", 0),
+            ("nn/src/parade.rs", 0),
+        ];
+        for (path, violations) in cases {
+            let workspace = Workspace::from_files(&[(path, "fn main() {}\n")]);
+            assert_eq!(examples_have_a_short_run(&workspace).len(), violations, "{path}");
+        }
+    }
+}
