@@ -1,1 +1,18 @@
-//! autograd
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod backward;
+mod error;
+mod gradcheck;
+mod gradients;
+mod ops;
+mod parameter;
+mod tape;
+mod var;
+
+pub use error::{Error, Result};
+pub use gradcheck::{Gradcheck, GradcheckError, gradcheck};
+pub use gradients::Gradients;
+pub use parameter::{Parameter, ParameterId};
+pub use tape::Tape;
+pub use var::Var;

@@ -91,6 +91,17 @@ impl Layout {
         })
     }
 
+    /// Whether every element lies inside a storage of `length` elements.
+    pub(crate) fn fits(&self, length: usize) -> bool {
+        if self.shape.contains(&0) {
+            return true;
+        }
+        let reach = |step: isize, n: usize| step * (n as isize - 1);
+        let ends = self.strides().iter().zip(&self.shape[..]).map(|(&step, &n)| reach(step, n));
+        let (low, high) = ends.fold((0, 0), |(low, high), end| (low + end.min(0), high + end.max(0)));
+        self.offset as isize + low >= 0 && self.offset as isize + high < length as isize
+    }
+
     /// Two axes exchanged.
     ///
     /// # Errors

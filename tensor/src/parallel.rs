@@ -24,17 +24,19 @@ pub(crate) fn fill_rows<T: Send>(
         return fill(0, out);
     }
     let rows_a_piece = (GRAIN / row_work.max(1)).max(1);
+    fill_pieces(out, rows_a_piece * row_length, |piece, chunk| fill(piece * rows_a_piece, chunk));
+}
+
+/// Calls `fill(piece, chunk)` on every piece of `out`, each `length` long but the last, on
+/// several threads.
+pub(crate) fn fill_pieces<T: Send>(out: &mut [T], length: usize, fill: impl Fn(usize, &mut [T]) + Sync) {
     #[cfg(feature = "rayon")]
     {
         use rayon::prelude::*;
-        out.par_chunks_mut(rows_a_piece * row_length)
-            .enumerate()
-            .for_each(|(piece, chunk)| fill(piece * rows_a_piece, chunk));
+        out.par_chunks_mut(length).enumerate().for_each(|(piece, chunk)| fill(piece, chunk));
     }
     #[cfg(not(feature = "rayon"))]
-    for (piece, chunk) in out.chunks_mut(rows_a_piece * row_length).enumerate() {
-        fill(piece * rows_a_piece, chunk);
-    }
+    out.chunks_mut(length).enumerate().for_each(|(piece, chunk)| fill(piece, chunk));
 }
 
 /// Runs both closures, on two threads where `work` is large, and returns both results.

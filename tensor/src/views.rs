@@ -5,12 +5,35 @@ use std::ops::Range;
 use crate::{Element, Error, Layout, Result, Shape, Tensor};
 
 impl<T: Element> Tensor<T> {
+    /// The view that a function of layouts makes of this tensor. The named views below are such
+    /// functions; this joins several of them, or takes one as an argument.
+    ///
+    /// # Errors
+    /// Those of `layout`.
+    ///
+    /// # Panics
+    /// Where `layout` returns a layout that leaves the storage, which none of the functions of
+    /// [`Layout`] does to the layout that it is given.
+    ///
+    /// ```
+    /// use refrain_tensor::Tensor;
+    /// let t = Tensor::from([[1, 2], [3, 4], [5, 6]]);
+    /// let view = t.view(|layout| layout.narrow(0, 1, 2)?.transpose(0, 1))?;
+    /// assert_eq!(view, Tensor::from([[3, 5], [4, 6]]));
+    /// # Ok::<(), refrain_tensor::Error>(())
+    /// ```
+    pub fn view(&self, layout: impl FnOnce(Layout) -> Result<Layout>) -> Result<Self> {
+        let layout = layout(*self.layout())?;
+        assert!(layout.fits(self.storage().len()), "a view {layout:?} leaves its storage");
+        Ok(self.with_layout(layout))
+    }
+
     /// Two axes exchanged: `[.., a, .., b, ..]` → `[.., b, .., a, ..]`. A view.
     ///
     /// # Errors
     /// [`Error::AxisOutOfRange`].
     pub fn transpose(&self, a: isize, b: isize) -> Result<Self> {
-        Ok(self.with_layout(self.layout().transpose(a, b)?))
+        self.view(|layout| layout.transpose(a, b))
     }
 
     /// The axes in a new order: axis `k` of the result is axis `axes[k]` of this tensor. A view.
@@ -18,7 +41,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`Error::AxisCount`], [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
     pub fn permute(&self, axes: &[isize]) -> Result<Self> {
-        Ok(self.with_layout(self.layout().permute(axes)?))
+        self.view(|layout| layout.permute(axes))
     }
 
     /// `length` elements of one axis, from `start`. A view.
@@ -26,7 +49,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::RangeOutOfBounds`].
     pub fn narrow(&self, axis: isize, start: usize, length: usize) -> Result<Self> {
-        Ok(self.with_layout(self.layout().narrow(axis, start, length)?))
+        self.view(|layout| layout.narrow(axis, start, length))
     }
 
     /// Every `step`-th element of a range of one axis. A negative step runs from the range's end
@@ -43,7 +66,7 @@ impl<T: Element> Tensor<T> {
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
     pub fn slice(&self, axis: isize, range: Range<usize>, step: isize) -> Result<Self> {
-        Ok(self.with_layout(self.layout().slice(axis, range, step)?))
+        self.view(|layout| layout.slice(axis, range, step))
     }
 
     /// The elements at one index of an axis; the axis is gone. A view.
@@ -51,7 +74,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::IndexOutOfRange`].
     pub fn select(&self, axis: isize, index: usize) -> Result<Self> {
-        Ok(self.with_layout(self.layout().select(axis, index)?))
+        self.view(|layout| layout.select(axis, index))
     }
 
     /// Without an axis of size 1. A view.
@@ -59,7 +82,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::NotSingleton`].
     pub fn squeeze(&self, axis: isize) -> Result<Self> {
-        Ok(self.with_layout(self.layout().squeeze(axis)?))
+        self.view(|layout| layout.squeeze(axis))
     }
 
     /// With a new axis of size 1 at `axis` of the result; -1 puts it last. A view.
@@ -67,7 +90,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::RankTooHigh`].
     pub fn unsqueeze(&self, axis: isize) -> Result<Self> {
-        Ok(self.with_layout(self.layout().unsqueeze(axis)?))
+        self.view(|layout| layout.unsqueeze(axis))
     }
 
     /// Repeated along new leading axes and axes of size 1, until the shape is `shape`. A view
@@ -76,7 +99,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`Error::ShapeMismatch`] where the shapes do not allow it, [`Error::TooLarge`].
     pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Result<Self> {
-        Ok(self.with_layout(self.layout().broadcast_to(shape.into())?))
+        self.view(|layout| layout.broadcast_to(shape.into()))
     }
 
     /// The same elements in logical order under another shape: a view where the strides allow

@@ -105,18 +105,12 @@ impl<'a, T: Number> Product<'a, T> {
         if threads == 1 {
             return T::matrix_product(self);
         }
-        #[cfg(feature = "rayon")]
-        {
-            use rayon::prelude::*;
-            let rows_each = m.div_ceil(threads).next_multiple_of(MIN_ROWS);
-            let Product { a, b, beta, c } = self;
-            c.par_chunks_mut(rows_each * n).enumerate().for_each(|(piece, c)| {
-                let a = a.row_range(piece * rows_each, c.len() / n);
-                T::matrix_product(Product { a, b, beta, c });
-            });
-        }
-        #[cfg(not(feature = "rayon"))]
-        unreachable!("one thread without rayon");
+        let rows_each = m.div_ceil(threads).next_multiple_of(MIN_ROWS);
+        let Product { a, b, beta, c } = self;
+        parallel::fill_pieces(c, rows_each * n, |piece, c| {
+            let a = a.row_range(piece * rows_each, c.len() / n);
+            T::matrix_product(Product { a, b, beta, c });
+        });
     }
 }
 

@@ -1,0 +1,195 @@
+//! The way back: gradients of everything that a result depends on.
+
+use refrain_tensor::{Layout, Number, Real, Tensor};
+
+use crate::{
+    Error, Gradients, Result, Tape, Var,
+    tape::{CONSTANT, List, Way},
+};
+
+impl<T: Real> Var<'_, T> {
+    /// The gradients of this single number with respect to every parameter and variable that it
+    /// depends on.
+    ///
+    /// What a node kept for its backward is freed as it is used, so this runs once for each
+    /// recorded node.
+    ///
+    /// # Errors
+    /// [`Error::NotScalar`] where there is not one element, [`Error::NothingRecorded`],
+    /// [`Error::Spent`] the second time.
+    pub fn backward(&self) -> Result<Gradients<T>> {
+        if self.value().numel() != 1 {
+            return Err(Error::NotScalar { shape: *self.shape() });
+        }
+        self.backward_with(Tensor::ones(self.shape())?)
+    }
+
+    /// The gradients of Σ cotangent · self: the cotangent is the gradient of some further result
+    /// with respect to this variable, and has its shape.
+    ///
+    /// # Errors
+    /// [`Error::Cotangent`] for another shape, [`Error::NothingRecorded`], [`Error::Spent`].
+    ///
+    /// ```
+    /// use refrain_autograd::{Error, Tape};
+    /// use refrain_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Tensor::from([1.0, 2.0, 3.0]));
+    /// let gradients = x.square().backward_with(Tensor::from([1.0, 0.0, -1.0]))?;
+    /// assert_eq!(gradients.of(&x), Some(&Tensor::from([2.0, 0.0, -6.0])));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn backward_with(&self, cotangent: Tensor<T>) -> Result<Gradients<T>> {
+        if cotangent.shape() != self.shape() {
+            return Err(Error::Cotangent { found: *cotangent.shape(), expected: *self.shape() });
+        }
+        let start = self.node().ok_or(Error::NothingRecorded)?;
+        self.tape().go_back(start as usize, cotangent)
+    }
+}
+
+impl<T: Real> Tape<T> {
+    fn go_back(&self, start: usize, cotangent: Tensor<T>) -> Result<Gradients<T>> {
+        let mut list = self.list().borrow_mut();
+        let List { nodes, inputs, .. } = &mut *list;
+        let mut slots = Slots((0..=start).map(|_| None).collect());
+        slots.0[start] = Some(cotangent);
+        let mut gradients = Gradients::of_tape(self.id());
+        let mut needs = Vec::new();
+        // The order of recording is a topological order: when a node's turn comes, everything
+        // that uses it has had its own.
+        for index in (0..=start).rev() {
+            let Some(gradient) = slots.0[index].take() else { continue };
+            let first = nodes[index].first_input as usize;
+            let end = nodes.get(index + 1).map_or(inputs.len(), |next| next.first_input as usize);
+            let (inputs, op) = (&inputs[first..end], nodes[index].op);
+            // Leaves stay, so that a second result may reach them; what is computed is spent.
+            match &mut nodes[index].way {
+                Way::Parameter(id) => gradients.push_parameter(*id, gradient),
+                Way::Variable => gradients.push_variable(index as u32, gradient),
+                Way::Spent => return Err(Error::Spent { op }),
+                way => match std::mem::replace(way, Way::Spent) {
+                    Way::Op(backward) => {
+                        needs.clear();
+                        needs.extend(inputs.iter().map(|&input| input != CONSTANT));
+                        backward(&gradient, &needs, &mut |k, part| {
+                            let Some(&input) = inputs.get(k).filter(|&&input| input != CONSTANT) else {
+                                return Ok(());
+                            };
+                            let expected = nodes[input as usize].shape;
+                            let found = *part.shape();
+                            let part = part.sum_to(expected).map_err(|_| Error::GradientShape {
+                                op,
+                                input: k,
+                                found,
+                                expected,
+                            })?;
+                            slots.add(input, part)
+                        })?;
+                    }
+                    Way::Part(layout) => {
+                        slots.add_part(inputs[0], &nodes[inputs[0] as usize].shape, layout, &gradient)?
+                    }
+                    Way::Parameter(_) | Way::Variable | Way::Spent => {}
+                },
+            }
+        }
+        Ok(gradients)
+    }
+}
+
+/// For each node, the sum of the gradients that have arrived so far.
+struct Slots<T>(Vec<Option<Tensor<T>>>);
+
+impl<T: Real> Slots<T> {
+    fn add(&mut self, node: u32, gradient: Tensor<T>) -> Result<()> {
+        match &mut self.0[node as usize] {
+            Some(sum) => sum.add_assign(&gradient)?,
+            empty => *empty = Some(gradient),
+        }
+        Ok(())
+    }
+
+    fn add_part(
+        &mut self,
+        node: u32,
+        shape: &refrain_tensor::Shape,
+        part: Layout,
+        gradient: &Tensor<T>,
+    ) -> Result<()> {
+        let slot = &mut self.0[node as usize];
+        if slot.is_none() {
+            *slot = Some(Tensor::zeros(shape)?);
+        }
+        if let Some(whole) = slot {
+            whole.zip_assign_at(part, gradient, Number::plus)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Parameter;
+
+    #[test]
+    fn gradients_add_up_over_every_use() {
+        let p = Parameter::new(Tensor::from([1.0, 2.0]));
+        let tape = Tape::new();
+        let x = tape.parameter(&p);
+        let y = (&x * &x + &x).sum(..).unwrap();
+        assert_eq!(y.backward().unwrap().get(&p), Some(&Tensor::from([3.0, 5.0])));
+    }
+
+    #[test]
+    fn the_errors_say_what_to_do() {
+        let tape = Tape::<f64>::new();
+        let x = tape.variable(Tensor::from([1.0, 2.0]));
+        let y = x.square();
+        let cases = [
+            (
+                y.backward().unwrap_err(),
+                "backward: expected one element to start from, found shape [2]; give a cotangent with backward_with, or reduce to a scalar",
+            ),
+            (
+                y.backward_with(Tensor::from(1.0)).unwrap_err(),
+                "backward: the cotangent has shape [], the variable [2]",
+            ),
+            (
+                x.detach().sum(..).unwrap().backward().unwrap_err(),
+                "backward: nothing here needs a gradient: the variable depends on no parameter or variable, or its tape is an inference tape",
+            ),
+        ];
+        for (error, message) in cases {
+            assert_eq!(error.to_string(), message);
+        }
+        let sum = y.sum(..).unwrap();
+        sum.backward().unwrap();
+        assert_eq!(
+            sum.backward().unwrap_err().to_string(),
+            "backward: the backward of `sum` has run already and freed what it kept; record the computation again"
+        );
+    }
+
+    #[test]
+    fn a_wrong_shape_from_a_backward_is_named() {
+        let tape = Tape::<f64>::new();
+        let x = tape.variable(Tensor::from([1.0, 2.0]));
+        let odd =
+            tape.record("odd", [&x], Tensor::from(1.0), |_, _| Ok([Some(Tensor::from([1.0; 3]))])).unwrap();
+        assert_eq!(
+            odd.backward().unwrap_err().to_string(),
+            "backward of odd: the gradient of input 0 has shape [3], which [2] does not broadcast to"
+        );
+    }
+
+    #[test]
+    fn two_results_of_one_tape_share_their_leaves() {
+        let tape = Tape::<f64>::new();
+        let x = tape.variable(Tensor::from(3.0));
+        let (a, b) = (x.square(), x.mul_scalar(2.0));
+        assert_eq!(a.backward().unwrap().of(&x), Some(&Tensor::from(6.0)));
+        assert_eq!(b.backward().unwrap().of(&x), Some(&Tensor::from(2.0)));
+    }
+}

@@ -1,0 +1,56 @@
+//! What can go wrong on a tape.
+
+use refrain_tensor::Shape;
+
+/// The error of every fallible operation in this crate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // the fields are what the messages name them
+pub enum Error {
+    /// The operation itself cannot take its arguments.
+    #[error(transparent)]
+    Tensor(#[from] refrain_tensor::Error),
+
+    /// Two variables, or a variable and a set of gradients, come from different tapes.
+    #[error("{op}: the variables come from different tapes; a tape knows only what was recorded on it")]
+    OtherTape { op: &'static str },
+
+    /// `backward` without a cotangent of something that is not one number.
+    #[error(
+        "backward: expected one element to start from, found shape {shape}; give a cotangent with backward_with, or reduce to a scalar"
+    )]
+    NotScalar { shape: Shape },
+
+    /// A cotangent of another shape than the variable.
+    #[error("backward: the cotangent has shape {found}, the variable {expected}")]
+    Cotangent { found: Shape, expected: Shape },
+
+    /// `backward` of something that depends on no parameter and no variable.
+    #[error(
+        "backward: nothing here needs a gradient: the variable depends on no parameter or variable, or its tape is an inference tape"
+    )]
+    NothingRecorded,
+
+    /// `backward` through a node whose backward has run.
+    #[error(
+        "backward: the backward of `{op}` has run already and freed what it kept; record the computation again"
+    )]
+    Spent { op: &'static str },
+
+    /// An operation's backward returned a gradient of a shape that its input does not broadcast to.
+    #[error(
+        "backward of {op}: the gradient of input {input} has shape {found}, which {expected} does not broadcast to"
+    )]
+    GradientShape { op: &'static str, input: usize, found: Shape, expected: Shape },
+
+    /// An operation's backward failed.
+    #[error("backward of {op}: {source}")]
+    Backward { op: &'static str, source: refrain_tensor::Error },
+
+    /// A value of another shape than the parameter that it is for.
+    #[error("{op}: the parameter has shape {expected}, the value {found}")]
+    ParameterShape { op: &'static str, found: Shape, expected: Shape },
+}
+
+/// The result of a fallible operation on a tape.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,159 @@
+//! [`Gradients`]: what a backward pass found.
+
+use std::{collections::BTreeMap, fmt};
+
+use refrain_tensor::{Real, Tensor};
+
+use crate::{Error, Parameter, ParameterId, Result, Var};
+
+/// The gradients of one backward pass, by parameter and by [variable](crate::Tape::variable).
+///
+/// Gradients are plain data, apart from any tape: they can be sent between threads, merged,
+/// clipped, and given to an optimizer. Parameters come in the order of their creation.
+#[derive(Clone)]
+pub struct Gradients<T> {
+    tape: u64,
+    parameters: BTreeMap<ParameterId, Tensor<T>>,
+    variables: Vec<(u32, Tensor<T>)>,
+}
+
+impl<T: Real> Gradients<T> {
+    pub(crate) fn of_tape(tape: u64) -> Self {
+        Self { tape, parameters: BTreeMap::new(), variables: Vec::new() }
+    }
+
+    pub(crate) fn push_parameter(&mut self, id: ParameterId, gradient: Tensor<T>) {
+        self.parameters.insert(id, gradient);
+    }
+
+    pub(crate) fn push_variable(&mut self, node: u32, gradient: Tensor<T>) {
+        self.variables.push((node, gradient));
+    }
+
+    /// The gradient of a parameter, in its shape; `None` where the result did not depend on it.
+    pub fn get(&self, parameter: &Parameter<T>) -> Option<&Tensor<T>> {
+        self.parameters.get(&parameter.id())
+    }
+
+    /// The gradient of a [variable](crate::Tape::variable) of the tape; `None` where the result
+    /// did not depend on it, or the variable is of another tape.
+    pub fn of(&self, variable: &Var<'_, T>) -> Option<&Tensor<T>> {
+        let node = variable.node().filter(|_| variable.tape().id() == self.tape)?;
+        self.variables.iter().find(|(of, _)| *of == node).map(|(_, gradient)| gradient)
+    }
+
+    /// Sets the gradient of a parameter, computed elsewhere: by another process, or by hand.
+    ///
+    /// # Errors
+    /// [`Error::ParameterShape`] where the shape is not the parameter's.
+    pub fn insert(&mut self, parameter: &Parameter<T>, gradient: Tensor<T>) -> Result<()> {
+        if gradient.shape() != parameter.value().shape() {
+            let (found, expected) = (*gradient.shape(), *parameter.value().shape());
+            return Err(Error::ParameterShape { op: "insert", found, expected });
+        }
+        self.parameters.insert(parameter.id(), gradient);
+        Ok(())
+    }
+
+    /// Adds the parameter gradients of `other`: those of another thread, or of another part of a
+    /// batch. The gradients of variables, which belong to a tape, stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where a parameter has changed its shape in between.
+    pub fn merge(&mut self, other: Self) -> Result<()> {
+        for (id, gradient) in other.parameters {
+            match self.parameters.get_mut(&id) {
+                Some(sum) => sum.add_assign(&gradient)?,
+                None => {
+                    self.parameters.insert(id, gradient);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Multiplies every parameter gradient by `factor`.
+    pub fn scale(&mut self, factor: T) {
+        for gradient in self.parameters.values_mut() {
+            gradient.as_mut_slice().iter_mut().for_each(|x| *x = *x * factor);
+        }
+    }
+
+    /// The parameter gradients, in the order of the parameters' creation.
+    pub fn iter(&self) -> impl Iterator<Item = (ParameterId, &Tensor<T>)> {
+        self.parameters.iter().map(|(id, gradient)| (*id, gradient))
+    }
+
+    /// The parameter gradients to be changed, in the order of the parameters' creation.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ParameterId, &mut Tensor<T>)> {
+        self.parameters.iter_mut().map(|(id, gradient)| (*id, gradient))
+    }
+
+    /// How many parameters have a gradient.
+    pub fn len(&self) -> usize {
+        self.parameters.len()
+    }
+
+    /// Whether no parameter has a gradient.
+    pub fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
+    }
+}
+
+/// No gradients yet: the start of a sum over threads or parts of a batch.
+impl<T: Real> Default for Gradients<T> {
+    fn default() -> Self {
+        Self::of_tape(u64::MAX)
+    }
+}
+
+impl<T: Real> fmt::Debug for Gradients<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.parameters).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    fn gradients_of(p: &Parameter<f64>, factor: f64) -> Gradients<f64> {
+        let tape = Tape::new();
+        tape.parameter(p).mul_scalar(factor).sum(..).unwrap().backward().unwrap()
+    }
+
+    #[test]
+    fn merging_adds_and_scaling_multiplies() {
+        let (p, q) = (Parameter::new(Tensor::from([1.0, 2.0])), Parameter::new(Tensor::from([5.0])));
+        let mut sum = Gradients::default();
+        assert!(sum.is_empty());
+        for part in [gradients_of(&p, 2.0), gradients_of(&q, 7.0), gradients_of(&p, 3.0)] {
+            sum.merge(part).unwrap();
+        }
+        sum.scale(0.5);
+        assert_eq!(sum.get(&p), Some(&Tensor::from([2.5, 2.5])));
+        assert_eq!(sum.get(&q), Some(&Tensor::from([3.5])));
+        assert_eq!(sum.iter().map(|(id, _)| id).collect::<Vec<_>>(), [p.id(), q.id()]);
+        assert_eq!(sum.len(), 2);
+    }
+
+    #[test]
+    fn inserted_gradients_have_the_parameters_shape() {
+        let p = Parameter::new(Tensor::from([1.0, 2.0]));
+        let mut gradients = Gradients::default();
+        gradients.insert(&p, Tensor::from([3.0, 4.0])).unwrap();
+        assert_eq!(gradients.get(&p), Some(&Tensor::from([3.0, 4.0])));
+        let message = gradients.insert(&p, Tensor::from(1.0)).unwrap_err().to_string();
+        assert_eq!(message, "insert: the parameter has shape [2], the value []");
+    }
+
+    #[test]
+    fn a_variable_of_another_tape_has_no_gradient_here() {
+        let (a, b) = (Tape::new(), Tape::new());
+        let (x, y) = (a.variable(Tensor::from(1.0)), b.variable(Tensor::from(1.0)));
+        let gradients = x.square().backward().unwrap();
+        assert_eq!(gradients.of(&x), Some(&Tensor::from(2.0)));
+        assert_eq!(gradients.of(&y), None);
+    }
+}

@@ -1,0 +1,346 @@
+//! [`Tape`]: what was computed, in order, and how to go back.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap, // order never observed: looked up by id alone
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use refrain_tensor::{Layout, Real, Shape, Tensor};
+
+use crate::{Error, Parameter, ParameterId, Result, Var};
+
+type TensorResult<T> = std::result::Result<T, refrain_tensor::Error>;
+
+/// Given the gradient of a node and which inputs need theirs, hands each input's gradient to the
+/// sink.
+pub(crate) type Backward<T> = Box<dyn FnOnce(&Tensor<T>, &[bool], &mut Sink<'_, T>) -> Result<()>>;
+
+/// Takes the gradient of the k-th input.
+pub(crate) type Sink<'a, T> = dyn FnMut(usize, Tensor<T>) -> Result<()> + 'a;
+
+/// A list of computations, each with the way back.
+///
+/// A tape is made for one step of training: record the forward computation, call
+/// [`Var::backward`], drop the tape or [`reset`](Tape::reset) it. Nodes are stored in the order
+/// in which they were computed, which is a topological order, so that going back is a loop over
+/// a list and not a walk over a graph: it needs no recursion whatever the length.
+///
+/// Only what a gradient flows through is recorded. [Constants](Tape::constant), and everything
+/// computed from constants alone, cost nothing; on an [inference tape](Tape::inference) that is
+/// everything.
+///
+/// A tape belongs to one thread:
+///
+/// ```compile_fail
+/// let tape = refrain_autograd::Tape::<f32>::new();
+/// std::thread::scope(|scope| { scope.spawn(|| tape.len()); });
+/// ```
+///
+/// A model does not; see [`Parameter`].
+pub struct Tape<T> {
+    id: u64,
+    records: bool,
+    list: RefCell<List<T>>,
+}
+
+/// The nodes, and the inputs of all of them in one row.
+pub(crate) struct List<T> {
+    pub(crate) nodes: Vec<Node<T>>,
+    pub(crate) inputs: Vec<u32>,
+    parameters: HashMap<ParameterId, u32>, // order never observed: looked up by id alone
+}
+
+pub(crate) struct Node<T> {
+    pub(crate) op: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) first_input: u32,
+    pub(crate) way: Way<T>,
+}
+
+/// The way back from a node.
+pub(crate) enum Way<T> {
+    /// A parameter: its gradient is a result.
+    Parameter(ParameterId),
+    /// A variable: its gradient is a result.
+    Variable,
+    /// A computation with a backward of its own.
+    Op(Backward<T>),
+    /// Part of its input: the gradient is added there, under this layout.
+    Part(Layout),
+    /// A computation whose backward has run.
+    Spent,
+}
+
+/// Stands among a node's inputs for one that needs no gradient.
+pub(crate) const CONSTANT: u32 = u32::MAX;
+
+impl<T: Real> Tape<T> {
+    /// An empty tape that records.
+    pub fn new() -> Self {
+        Self::with_recording(true)
+    }
+
+    /// A tape that records nothing: parameters are constants on it, and nothing but what the
+    /// caller holds stays in memory. [`Var::backward`] is an error on it, and layers that act in
+    /// training alone, such as dropout, do nothing.
+    ///
+    /// ```
+    /// use refrain_autograd::{Parameter, Tape};
+    /// use refrain_tensor::Tensor;
+    /// let w = Parameter::new(Tensor::from(2.0));
+    /// let tape = Tape::inference();
+    /// let y = tape.parameter(&w).square();
+    /// assert_eq!((y.value().item()?, tape.len()), (4.0, 0));
+    /// # Ok::<(), refrain_autograd::Error>(())
+    /// ```
+    pub fn inference() -> Self {
+        Self::with_recording(false)
+    }
+
+    fn with_recording(records: bool) -> Self {
+        let list = List { nodes: Vec::new(), inputs: Vec::new(), parameters: HashMap::new() }; // order never observed: by id alone
+        Self { id: fresh_id(), records, list: RefCell::new(list) }
+    }
+
+    /// Whether this tape records: true for [`Tape::new`], false for [`Tape::inference`].
+    pub fn records(&self) -> bool {
+        self.records
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.list.borrow().nodes.len()
+    }
+
+    /// Whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets everything recorded and keeps the memory for the next step.
+    pub fn reset(&mut self) {
+        self.id = fresh_id();
+        let list = self.list.get_mut();
+        list.nodes.clear();
+        list.inputs.clear();
+        list.parameters.clear();
+    }
+
+    /// A value that no gradient flows to: data, targets, masks.
+    pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
+        Var::new(self, value, None)
+    }
+
+    /// A value whose gradient is wanted but that training does not change: an input, an initial
+    /// state. [`crate::Gradients::of`] finds the gradient.
+    pub fn variable(&self, value: Tensor<T>) -> Var<'_, T> {
+        self.leaf("variable", value, Way::Variable)
+    }
+
+    /// The value of a parameter. Costs a reference count, not a copy; the same parameter asked
+    /// for again is the same node, so shared weights need no care.
+    pub fn parameter(&self, parameter: &Parameter<T>) -> Var<'_, T> {
+        let value = parameter.value().clone();
+        if !self.records || !parameter.requires_grad() {
+            return self.constant(value);
+        }
+        let known = self.list.borrow().parameters.get(&parameter.id()).copied();
+        if known.is_some() {
+            return Var::new(self, value, known);
+        }
+        let leaf = self.leaf("parameter", value, Way::Parameter(parameter.id()));
+        if let Some(node) = leaf.node() {
+            self.list.borrow_mut().parameters.insert(parameter.id(), node);
+        }
+        leaf
+    }
+
+    /// Records one computation: its inputs, its value, and the way back.
+    ///
+    /// `backward` gets the gradient of the value and, for each input, whether its gradient is
+    /// needed; it returns the gradients of those inputs. It is an error for it to fail. A
+    /// gradient may have the shape that the input was broadcast to: the tape sums it down, so no
+    /// backward handles broadcasting. `op` is what errors call the computation.
+    ///
+    /// # Errors
+    /// [`Error::OtherTape`] where an input is of another tape.
+    ///
+    /// ```
+    /// use refrain_autograd::{Error, Tape};
+    /// use refrain_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Tensor::from([1.0, 2.0]));
+    /// let (kept, cube) = (x.value().clone(), x.value().map(|x: f64| x.powi(3)));
+    /// let y = tape.record("cube", [&x], cube, move |g, [_]| Ok([Some(g.mul(&kept.map(|x| 3.0 * x * x))?)]))?;
+    /// let gradients = y.backward_with(Tensor::from([1.0, 1.0]))?;
+    /// assert_eq!(gradients.of(&x), Some(&Tensor::from([3.0, 12.0])));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn record<const N: usize>(
+        &self,
+        op: &'static str,
+        inputs: [&Var<'_, T>; N],
+        value: Tensor<T>,
+        backward: impl FnOnce(&Tensor<T>, [bool; N]) -> TensorResult<[Option<Tensor<T>>; N]> + 'static,
+    ) -> Result<Var<'_, T>> {
+        self.check(op, &inputs)?;
+        Ok(self.push(op, &inputs, value, || {
+            Way::Op(Box::new(move |gradient, needs, sink| {
+                let needs = std::array::from_fn(|k| needs[k]);
+                let gradients = backward(gradient, needs).map_err(|source| Error::Backward { op, source })?;
+                send(gradients, sink)
+            }))
+        }))
+    }
+
+    /// [`Tape::record`] for a number of inputs that only run time knows.
+    ///
+    /// # Errors
+    /// [`Error::OtherTape`] where an input is of another tape.
+    pub fn record_list(
+        &self,
+        op: &'static str,
+        inputs: &[&Var<'_, T>],
+        value: Tensor<T>,
+        backward: impl FnOnce(&Tensor<T>, &[bool]) -> TensorResult<Vec<Option<Tensor<T>>>> + 'static,
+    ) -> Result<Var<'_, T>> {
+        self.check(op, inputs)?;
+        Ok(self.push(op, inputs, value, || {
+            Way::Op(Box::new(move |gradient, needs, sink| {
+                send(backward(gradient, needs).map_err(|source| Error::Backward { op, source })?, sink)
+            }))
+        }))
+    }
+
+    /// Records a part of a variable: a view that `layout` makes of it. The gradient is added
+    /// through the view, without a tensor of the whole size for each part, so that going back
+    /// through all T slices of a sequence costs as much as the sequence, not T times that.
+    ///
+    /// # Errors
+    /// Those of `layout`.
+    pub fn record_part(
+        &self,
+        op: &'static str,
+        input: &Var<'_, T>,
+        layout: impl Fn(Layout) -> TensorResult<Layout>,
+    ) -> Result<Var<'_, T>> {
+        self.check(op, &[input])?;
+        let value = input.value().view(&layout)?;
+        let part = layout(Layout::contiguous(op, *input.shape())?)?;
+        Ok(self.push(op, &[input], value, || Way::Part(part)))
+    }
+
+    fn check(&self, op: &'static str, inputs: &[&Var<'_, T>]) -> Result<()> {
+        let known = inputs.iter().all(|input| input.tape().id == self.id);
+        if known { Ok(()) } else { Err(Error::OtherTape { op }) }
+    }
+
+    fn leaf(&self, op: &'static str, value: Tensor<T>, way: Way<T>) -> Var<'_, T> {
+        let node = self.records.then(|| self.append(op, *value.shape(), &[], way));
+        Var::new(self, value, node)
+    }
+
+    /// Adds a node where one of the inputs, which are of this tape, needs a gradient.
+    pub(crate) fn push(
+        &self,
+        op: &'static str,
+        inputs: &[&Var<'_, T>],
+        value: Tensor<T>,
+        way: impl FnOnce() -> Way<T>,
+    ) -> Var<'_, T> {
+        let needed = inputs.iter().any(|input| input.node().is_some());
+        let node = needed.then(|| self.append(op, *value.shape(), inputs, way()));
+        Var::new(self, value, node)
+    }
+
+    fn append(&self, op: &'static str, shape: Shape, inputs: &[&Var<'_, T>], way: Way<T>) -> u32 {
+        let mut list = self.list.borrow_mut();
+        let index = list.nodes.len();
+        assert!(index < CONSTANT as usize, "a tape holds at most {CONSTANT} nodes");
+        let first_input = list.inputs.len() as u32;
+        list.inputs.extend(inputs.iter().map(|input| input.node().unwrap_or(CONSTANT)));
+        list.nodes.push(Node { op, shape, first_input, way });
+        index as u32
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn list(&self) -> &RefCell<List<T>> {
+        &self.list
+    }
+
+    /// The operations on the tape, in order, as the names they were recorded under.
+    pub fn ops(&self) -> Vec<&'static str> {
+        self.list.borrow().nodes.iter().map(|node| node.op).collect()
+    }
+}
+
+fn fresh_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn send<T>(gradients: impl IntoIterator<Item = Option<Tensor<T>>>, sink: &mut Sink<'_, T>) -> Result<()> {
+    gradients.into_iter().enumerate().try_for_each(|(k, gradient)| gradient.map_or(Ok(()), |g| sink(k, g)))
+}
+
+impl<T: Real> Default for Tape<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Real> fmt::Debug for Tape<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tape {{ records: {}, nodes: {} }}", self.records, self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_needs_a_gradient_is_recorded() {
+        let tape = Tape::new();
+        let (a, b) = (tape.constant(Tensor::from(1.0)), tape.constant(Tensor::from(2.0)));
+        let c = a.add(&b).unwrap().exp();
+        assert_eq!(tape.len(), 0);
+        let mut frozen = Parameter::new(Tensor::from(3.0));
+        frozen.set_requires_grad(false);
+        let d = tape.parameter(&frozen).mul(&c).unwrap();
+        assert_eq!(tape.len(), 0);
+        assert_eq!(d.backward().unwrap_err(), Error::NothingRecorded);
+        let p = Parameter::new(Tensor::from(3.0));
+        let _ = tape.parameter(&p).mul(&tape.parameter(&p)).unwrap();
+        assert_eq!(tape.ops(), ["parameter", "mul"]);
+    }
+
+    #[test]
+    fn a_reset_tape_starts_anew() {
+        let p = Parameter::new(Tensor::from(3.0));
+        let mut tape = Tape::new();
+        for _ in 0..3 {
+            let gradients = tape.parameter(&p).square().backward().unwrap();
+            assert_eq!(gradients.get(&p), Some(&Tensor::from(6.0)));
+            assert_eq!(tape.len(), 2);
+            tape.reset();
+            assert!(tape.is_empty());
+        }
+    }
+
+    #[test]
+    fn variables_of_another_tape_are_refused() {
+        let (a, b) = (Tape::new(), Tape::new());
+        let (x, y) = (a.variable(Tensor::from(1.0)), b.constant(Tensor::from(1.0)));
+        let message = x.add(&y).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "add: the variables come from different tapes; a tape knows only what was recorded on it"
+        );
+    }
+}
