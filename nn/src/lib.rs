@@ -1,1 +1,27 @@
-//! nn
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod activation;
+mod dropout;
+mod embedding;
+mod error;
+mod gradcheck;
+mod init;
+mod linear;
+mod loss;
+mod module;
+mod recurrent;
+
+pub use activation::Activation;
+pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use error::{Error, Result};
+pub use gradcheck::gradcheck_module;
+pub use linear::Linear;
+pub use loss::{BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, Reduction};
+pub use module::Module;
+#[doc(hidden)]
+pub use module::Path;
+pub use recurrent::{Nonlinearity, RNN, RNNBuilder, RNNCell};
+pub use refrain_autograd::Parameter;
+pub use refrain_tensor::Real;

@@ -1,0 +1,60 @@
+//! What can go wrong in a layer or a loss.
+
+use refrain_tensor::Shape;
+
+/// The error of every fallible operation in this crate.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // the fields are what the messages name them
+pub enum Error {
+    /// A tensor operation cannot take its arguments.
+    #[error(transparent)]
+    Tensor(#[from] refrain_tensor::Error),
+
+    /// The tape refused an operation.
+    #[error(transparent)]
+    Autograd(#[from] refrain_autograd::Error),
+
+    /// The last axis does not have the size that the layer was built for.
+    #[error(
+        "{op}: input has {found} features, the layer was built for {expected} (input shape {shape} = {axes})"
+    )]
+    Features { op: &'static str, found: usize, expected: usize, shape: Shape, axes: &'static str },
+
+    /// An input with the wrong number of axes.
+    #[error("{op}: input has {} axes (shape {shape}), expected {axes}", shape.rank())]
+    Rank { op: &'static str, shape: Shape, axes: &'static str },
+
+    /// A state of another shape than the layer and the batch ask for.
+    #[error("{op}: {state} has shape {found}, expected {expected} = {axes}")]
+    State { op: &'static str, state: &'static str, found: Shape, expected: Shape, axes: &'static str },
+
+    /// A batch or a sequence of length 0.
+    #[error("{op}: the {what} is empty (input shape {shape} = {axes})")]
+    Empty { op: &'static str, what: &'static str, shape: Shape, axes: &'static str },
+
+    /// A size in a layer's options that must be at least 1.
+    #[error("{op}: {option} is 0, expected at least 1")]
+    ZeroOption { op: &'static str, option: &'static str },
+
+    /// A probability outside 0..=1.
+    #[error("{op}: {option} is {value}, expected a number from 0 to 1")]
+    Probability { op: &'static str, option: &'static str, value: f64 },
+
+    /// A class that is not among the classes.
+    #[error(
+        "{op}: target {class} at position {position} is not a class; there are {classes}, counted from 0"
+    )]
+    Class { op: &'static str, class: i64, position: usize, classes: usize },
+
+    /// An index that an embedding has no row for.
+    #[error("{op}: {what} {index} is not among the {size} rows")]
+    Row { op: &'static str, what: &'static str, index: i64, size: usize },
+
+    /// A target or a weight of a shape that does not go with the input.
+    #[error("{op}: {what} has shape {found}, expected {expected} for an input of shape {input}")]
+    Target { op: &'static str, what: &'static str, found: Shape, expected: Shape, input: Shape },
+}
+
+/// The result of a fallible operation of a layer or a loss.
+pub type Result<T> = std::result::Result<T, Error>;

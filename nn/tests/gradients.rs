@@ -1,0 +1,186 @@
+//! Every node that a layer or a loss records, held to central differences over random shapes and
+//! strided inputs; and a test that fails when one is added without such a check.
+
+use std::{cell::RefCell, collections::BTreeSet, fs, path::Path};
+
+use proptest::{
+    prelude::*,
+    test_runner::{TestError, TestRunner},
+};
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+use refrain_autograd::{Tape, Var, gradcheck};
+use refrain_nn::{
+    BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Error, Linear, MSELoss, Module, RNN, Reduction,
+    gradcheck_module,
+};
+use refrain_tensor::Tensor;
+
+/// Random sizes, and the seed of everything else.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    outer: usize,
+    rows: usize,
+    columns: usize,
+    reduction: Reduction,
+    seed: u64,
+}
+
+fn sizes() -> impl Strategy<Value = Sizes> {
+    (1usize..4, 1usize..5, 1usize..5, 0usize..3, any::<u64>()).prop_map(
+        |(outer, rows, columns, choice, seed)| {
+            let reduction = [Reduction::Mean, Reduction::Sum, Reduction::None][choice];
+            Sizes { outer, rows, columns, reduction, seed }
+        },
+    )
+}
+
+impl Sizes {
+    fn rng(&self) -> Xoshiro256PlusPlus {
+        Xoshiro256PlusPlus::seed_from_u64(self.seed)
+    }
+
+    /// `[outer, rows, columns]`, stored the other way round.
+    fn input(&self, salt: u64) -> Tensor<f64> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.seed ^ salt);
+        let stored = Tensor::normal([self.columns, self.rows, self.outer], 0.0, 1.0, &mut rng).unwrap();
+        stored.permute(&[2, 1, 0]).unwrap()
+    }
+
+    /// Indices below `size`, one for each of `shape`.
+    fn indices<const N: usize>(&self, shape: [usize; N], size: usize) -> Tensor<i64> {
+        let count = shape.iter().product();
+        let values =
+            (0..count).map(|k: usize| ((k as u64 * 7 + self.seed % 13) % size as u64) as i64).collect();
+        Tensor::from_vec(values, shape).unwrap()
+    }
+}
+
+/// A check of one node at given sizes, which also tells what its tape has recorded.
+type Check = fn(Sizes, &RefCell<BTreeSet<&'static str>>) -> Result<(), String>;
+
+/// Checks a function of inputs.
+fn of_inputs<F>(f: F, inputs: &[Tensor<f64>], seen: &RefCell<BTreeSet<&'static str>>) -> Result<(), String>
+where
+    F: for<'t> Fn(&'t Tape<f64>, &[Var<'t, f64>]) -> Result<Var<'t, f64>, Error>,
+{
+    let noting = |tape: &Tape<f64>| seen.borrow_mut().extend(tape.ops());
+    gradcheck(|tape, x| f(tape, x).inspect(|_| noting(tape)), inputs).map_err(|error| error.to_string())
+}
+
+/// Checks a layer by its input and by its parameters.
+fn of_layer<M: Module<f64>>(
+    mut layer: M,
+    forward: for<'t> fn(&M, &Var<'t, f64>) -> Result<Var<'t, f64>, Error>,
+    x: Tensor<f64>,
+    seen: &RefCell<BTreeSet<&'static str>>,
+) -> Result<(), String> {
+    of_inputs(|_, x| forward(&layer, &x[0]), std::slice::from_ref(&x), seen)?;
+    gradcheck_module(&mut layer, |layer, tape| {
+        Ok::<_, Error>(forward(layer, &tape.constant(x.clone()))?.sin().sum(..)?)
+    })
+    .map_err(|error| error.to_string())
+}
+
+const CHECKS: [(&str, Check); 7] = [
+    ("linear", |s, seen| {
+        let layer = Linear::new(s.columns, s.rows + 1, &mut s.rng()).unwrap();
+        of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
+    }),
+    ("linear without bias", |s, seen| {
+        let layer = Linear::without_bias(s.columns, 2, &mut s.rng()).unwrap();
+        of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
+    }),
+    ("rnn", |s, seen| {
+        let layer = RNN::builder(s.columns, s.rows).num_layers(2).build(&mut s.rng()).unwrap();
+        of_layer(layer, |layer, x| Ok(layer.forward(x, None)?.0), s.input(1), seen)
+    }),
+    ("embedding", |s, seen| {
+        let mut layer = Embedding::new(4, s.columns, &mut s.rng()).unwrap();
+        let words = s.indices([s.outer, s.rows], 4);
+        gradcheck_module(&mut layer, |layer, tape| {
+            let y = layer.forward(tape, &words)?.sin().sum(..)?;
+            seen.borrow_mut().extend(tape.ops());
+            Ok::<_, Error>(y)
+        })
+        .map_err(|error| error.to_string())
+    }),
+    ("mse_loss", |s, seen| {
+        let (loss, target) = (MSELoss { reduction: s.reduction }, s.input(2));
+        of_inputs(|_, x| loss.forward(&x[0], &target), &[s.input(1)], seen)
+    }),
+    ("bce_with_logits_loss", |s, seen| {
+        let loss =
+            BCEWithLogitsLoss { reduction: s.reduction, weight: None, pos_weight: Some(Tensor::from(2.5)) };
+        let target = s.input(2).sigmoid();
+        of_inputs(|_, x| loss.forward(&x[0], &target), &[s.input(1)], seen)
+    }),
+    ("cross_entropy", |s, seen| {
+        let weight = Some(Tensor::linspace(0.5, 2.0, s.rows).unwrap());
+        let loss =
+            CrossEntropyLoss { reduction: s.reduction, weight, ignore_index: -100, label_smoothing: 0.1 };
+        let (classes, probabilities) =
+            (s.indices([s.outer, s.columns], s.rows), s.input(2).softmax(1).unwrap());
+        of_inputs(|_, x| loss.forward(&x[0], &classes), &[s.input(1)], seen)?;
+        of_inputs(|_, x| loss.forward_probabilities(&x[0], &probabilities), &[s.input(1)], seen)
+    }),
+];
+
+/// The names under which the sources record.
+fn recorded_in_sources(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            recorded_in_sources(&path, names);
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for call in [".record(", ".record_list(", ".record_part("] {
+            for (at, _) in text.match_indices(call) {
+                let argument = text[at + call.len()..].trim_start();
+                let name = match argument.strip_prefix('"') {
+                    Some(rest) => rest.split('"').next().unwrap().to_string(),
+                    None => constant(text, argument.split(',').next().unwrap().trim()),
+                };
+                names.insert(name);
+            }
+        }
+    }
+}
+
+/// The text that a name such as `op` or `OP` stands for in a source.
+fn constant(text: &str, name: &str) -> String {
+    let definition = text.split(&format!("const {name}: &str = \"")).nth(1);
+    let definition = definition.or_else(|| text.split(&format!("let {name} = \"")).nth(1));
+    definition
+        .unwrap_or_else(|| panic!("no text for the recorded name `{name}`"))
+        .split('"')
+        .next()
+        .unwrap()
+        .to_string()
+}
+
+#[test]
+fn every_node_passes_gradcheck_and_none_is_missing() {
+    let seen = RefCell::new(BTreeSet::new());
+    let mut failures = Vec::new();
+    for (name, check) in CHECKS {
+        let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+        let result = TestRunner::new(config).run(&sizes(), |s| check(s, &seen).map_err(TestCaseError::fail));
+        match result {
+            Ok(()) => {}
+            Err(TestError::Fail(reason, value)) => failures.push(format!("{name}: {reason} at {value:?}")),
+            Err(error) => failures.push(format!("{name}: {error}")),
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+
+    let mut sources = BTreeSet::new();
+    recorded_in_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
+    for known in ["linear", "rnn", "cross_entropy", "bce_with_logits_loss"] {
+        assert!(sources.contains(known), "the search of the sources no longer finds `{known}`");
+    }
+    let seen: BTreeSet<String> = seen.into_inner().into_iter().map(str::to_string).collect();
+    let missing: Vec<&String> = sources.difference(&seen).collect();
+    assert!(missing.is_empty(), "nodes without a gradcheck: {missing:?}; add a check for each to this file");
+}
