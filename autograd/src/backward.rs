@@ -19,7 +19,7 @@ impl<T: Real> Var<'_, T> {
     /// [`Error::Spent`] the second time.
     pub fn backward(&self) -> Result<Gradients<T>> {
         if self.value().numel() != 1 {
-            return Err(Error::NotScalar { shape: *self.shape() });
+            return Err(Error::NotScalar { shape: (*self.shape()).into() });
         }
         self.backward_with(Tensor::ones(self.shape())?)
     }
@@ -41,7 +41,10 @@ impl<T: Real> Var<'_, T> {
     /// ```
     pub fn backward_with(&self, cotangent: Tensor<T>) -> Result<Gradients<T>> {
         if cotangent.shape() != self.shape() {
-            return Err(Error::Cotangent { found: *cotangent.shape(), expected: *self.shape() });
+            return Err(Error::Cotangent {
+                found: (*cotangent.shape()).into(),
+                expected: (*self.shape()).into(),
+            });
         }
         let start = self.node().ok_or(Error::NothingRecorded)?;
         self.tape().go_back(start as usize, cotangent)
@@ -81,8 +84,8 @@ impl<T: Real> Tape<T> {
                             let part = part.sum_to(expected).map_err(|_| Error::GradientShape {
                                 op,
                                 input: k,
-                                found,
-                                expected,
+                                found: found.into(),
+                                expected: expected.into(),
                             })?;
                             slots.add(input, part)
                         })?;

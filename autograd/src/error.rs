@@ -19,11 +19,11 @@ pub enum Error {
     #[error(
         "backward: expected one element to start from, found shape {shape}; give a cotangent with backward_with, or reduce to a scalar"
     )]
-    NotScalar { shape: Shape },
+    NotScalar { shape: Box<Shape> },
 
     /// A cotangent of another shape than the variable.
     #[error("backward: the cotangent has shape {found}, the variable {expected}")]
-    Cotangent { found: Shape, expected: Shape },
+    Cotangent { found: Box<Shape>, expected: Box<Shape> },
 
     /// `backward` of something that depends on no parameter and no variable.
     #[error(
@@ -41,7 +41,7 @@ pub enum Error {
     #[error(
         "backward of {op}: the gradient of input {input} has shape {found}, which {expected} does not broadcast to"
     )]
-    GradientShape { op: &'static str, input: usize, found: Shape, expected: Shape },
+    GradientShape { op: &'static str, input: usize, found: Box<Shape>, expected: Box<Shape> },
 
     /// An operation's backward failed.
     #[error("backward of {op}: {source}")]
@@ -49,7 +49,7 @@ pub enum Error {
 
     /// A value of another shape than the parameter that it is for.
     #[error("{op}: the parameter has shape {expected}, the value {found}")]
-    ParameterShape { op: &'static str, found: Shape, expected: Shape },
+    ParameterShape { op: &'static str, found: Box<Shape>, expected: Box<Shape> },
 }
 
 /// The result of a fallible operation on a tape.

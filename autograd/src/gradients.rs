@@ -49,7 +49,11 @@ impl<T: Real> Gradients<T> {
     pub fn insert(&mut self, parameter: &Parameter<T>, gradient: Tensor<T>) -> Result<()> {
         if gradient.shape() != parameter.value().shape() {
             let (found, expected) = (*gradient.shape(), *parameter.value().shape());
-            return Err(Error::ParameterShape { op: "insert", found, expected });
+            return Err(Error::ParameterShape {
+                op: "insert",
+                found: found.into(),
+                expected: expected.into(),
+            });
         }
         self.parameters.insert(parameter.id(), gradient);
         Ok(())

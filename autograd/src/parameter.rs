@@ -61,7 +61,7 @@ impl<T: Element> Parameter<T> {
     pub fn set(&mut self, value: Tensor<T>) -> Result<()> {
         if value.shape() != self.value.shape() {
             let (found, expected) = (*value.shape(), *self.value.shape());
-            return Err(Error::ParameterShape { op: "set", found, expected });
+            return Err(Error::ParameterShape { op: "set", found: found.into(), expected: expected.into() });
         }
         self.value = value;
         Ok(())

@@ -56,7 +56,7 @@ pub fn time_major<T: Element>(sequences: &[Tensor<T>]) -> Result<Tensor<T>> {
     expected.axis(op, 0)?;
     if let Some(index) = sequences.iter().position(|sequence| *sequence.shape() != expected) {
         let found = *sequences[index].shape();
-        return Err(Error::UnequalSequences { op, index, found, expected });
+        return Err(Error::UnequalSequences { op, index, found: found.into(), expected: expected.into() });
     }
     Ok(Tensor::stack(sequences, 1)?)
 }

@@ -31,7 +31,7 @@ pub enum Error {
 
     /// Sequences of different shapes cannot make one batch.
     #[error("{op}: sequence {index} has shape {found}, but the first has {expected}")]
-    UnequalSequences { op: &'static str, index: usize, found: Shape, expected: Shape },
+    UnequalSequences { op: &'static str, index: usize, found: Box<Shape>, expected: Box<Shape> },
 
     /// A series with no room for one window and its targets.
     #[error("windows: {rows} rows are too few for a window of {window} and a horizon of {horizon}")]
@@ -73,7 +73,7 @@ pub enum Error {
 
     /// A scaler cannot be fitted on nothing.
     #[error("{op}: expected at least one row to fit on, found shape {shape}")]
-    NoRows { op: &'static str, shape: Shape },
+    NoRows { op: &'static str, shape: Box<Shape> },
 
     /// Training data that is NaN or infinite.
     #[error("{op}: row {row} of column {column} is {value}, expected a finite number")]
@@ -89,7 +89,7 @@ pub enum Error {
 
     /// Data with other columns than the scaler was fitted on.
     #[error("{op}: fitted on {expected} features, found shape {shape} (expected [.., {expected}])")]
-    FeatureCount { op: &'static str, expected: usize, shape: Shape },
+    FeatureCount { op: &'static str, expected: usize, shape: Box<Shape> },
 
     /// A file that cannot be read.
     #[error("{file}: {source}")]

@@ -192,7 +192,7 @@ fn columns<T: Real>(op: &'static str, train: &Tensor<T>) -> Result<Vec<Column>> 
         return Err(Error::Zero { op, what: "the number of features" });
     }
     if train.is_empty() {
-        return Err(Error::NoRows { op, shape });
+        return Err(Error::NoRows { op, shape: shape.into() });
     }
     let mut columns: Vec<Column> = Vec::with_capacity(features);
     for (place, x) in train.iter().enumerate() {
@@ -231,7 +231,13 @@ fn check_rows<T: Real>(
     let expected = Shape::from([first.numel()]);
     for (what, found) in [("the first parameter", *first.shape()), (what, *second.shape())] {
         if found != expected {
-            return Err(refrain_tensor::Error::ShapeMismatch { op, what, found, expected }.into());
+            return Err(refrain_tensor::Error::ShapeMismatch {
+                op,
+                what,
+                found: found.into(),
+                expected: expected.into(),
+            }
+            .into());
         }
     }
     Ok(())
@@ -253,7 +259,11 @@ fn check_each<T: Real>(
 /// One column must not broadcast to many, so the sizes have to be equal.
 fn check_features<T: Real>(op: &'static str, values: &Tensor<T>, row: &Tensor<T>) -> Result<()> {
     let (shape, expected) = (*values.shape(), row.numel());
-    if shape.last() == Some(&expected) { Ok(()) } else { Err(Error::FeatureCount { op, expected, shape }) }
+    if shape.last() == Some(&expected) {
+        Ok(())
+    } else {
+        Err(Error::FeatureCount { op, expected, shape: shape.into() })
+    }
 }
 
 fn scaled<T: Real>(

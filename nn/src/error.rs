@@ -19,19 +19,25 @@ pub enum Error {
     #[error(
         "{op}: input has {found} features, the layer was built for {expected} (input shape {shape} = {axes})"
     )]
-    Features { op: &'static str, found: usize, expected: usize, shape: Shape, axes: &'static str },
+    Features { op: &'static str, found: usize, expected: usize, shape: Box<Shape>, axes: &'static str },
 
     /// An input with the wrong number of axes.
     #[error("{op}: input has {} axes (shape {shape}), expected {axes}", shape.rank())]
-    Rank { op: &'static str, shape: Shape, axes: &'static str },
+    Rank { op: &'static str, shape: Box<Shape>, axes: &'static str },
 
     /// A state of another shape than the layer and the batch ask for.
     #[error("{op}: {state} has shape {found}, expected {expected} = {axes}")]
-    State { op: &'static str, state: &'static str, found: Shape, expected: Shape, axes: &'static str },
+    State {
+        op: &'static str,
+        state: &'static str,
+        found: Box<Shape>,
+        expected: Box<Shape>,
+        axes: &'static str,
+    },
 
     /// A batch or a sequence of length 0.
     #[error("{op}: the {what} is empty (input shape {shape} = {axes})")]
-    Empty { op: &'static str, what: &'static str, shape: Shape, axes: &'static str },
+    Empty { op: &'static str, what: &'static str, shape: Box<Shape>, axes: &'static str },
 
     /// A size in a layer's options that must be at least 1.
     #[error("{op}: {option} is 0, expected at least 1")]
@@ -53,7 +59,13 @@ pub enum Error {
 
     /// A target or a weight of a shape that does not go with the input.
     #[error("{op}: {what} has shape {found}, expected {expected} for an input of shape {input}")]
-    Target { op: &'static str, what: &'static str, found: Shape, expected: Shape, input: Shape },
+    Target {
+        op: &'static str,
+        what: &'static str,
+        found: Box<Shape>,
+        expected: Box<Shape>,
+        input: Box<Shape>,
+    },
 }
 
 /// The result of a fallible operation of a layer or a loss.

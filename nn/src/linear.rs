@@ -84,9 +84,11 @@ impl<T: Real> Linear<T> {
     /// none.
     pub fn forward<'t>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
         let (axes, shape, expected) = ("[.., features]", *input.shape(), self.in_features());
-        let Some(&found) = shape.last() else { return Err(Error::Rank { op: "linear", shape, axes }) };
+        let Some(&found) = shape.last() else {
+            return Err(Error::Rank { op: "linear", shape: shape.into(), axes });
+        };
         if found != expected {
-            return Err(Error::Features { op: "linear", found, expected, shape, axes });
+            return Err(Error::Features { op: "linear", found, expected, shape: shape.into(), axes });
         }
         let tape = input.tape();
         let weight = tape.parameter(&self.weight);

@@ -11,15 +11,15 @@ pub enum Error {
     #[error(
         "{op}: parameter {position} (counted from 0) of shape {shape} has no gradient: the loss does not depend on it; freeze it or leave it out"
     )]
-    NoGradient { op: &'static str, position: usize, shape: Shape },
+    NoGradient { op: &'static str, position: usize, shape: Box<Shape> },
 
     /// A gradient that was replaced by one of another shape.
     #[error("{op}: parameter {position} (counted from 0) has shape {expected}, its gradient {found}")]
-    GradientShape { op: &'static str, position: usize, found: Shape, expected: Shape },
+    GradientShape { op: &'static str, position: usize, found: Box<Shape>, expected: Box<Shape> },
 
     /// There is no room for what the optimizer keeps for a parameter.
     #[error("{op}: out of memory for the state of parameter {position} (counted from 0) of shape {shape}")]
-    OutOfMemory { op: &'static str, position: usize, shape: Shape },
+    OutOfMemory { op: &'static str, position: usize, shape: Box<Shape> },
 
     /// An option outside its range.
     #[error("{op}: {option} is {value}, expected {expected}")]

@@ -49,17 +49,26 @@ impl<S: Default> States<S> {
                 continue;
             }
             let shape = *parameter.value().shape();
-            let gradient = gradients.get(parameter).ok_or(Error::NoGradient { op, position, shape })?;
+            let gradient = gradients.get(parameter).ok_or_else(|| Error::NoGradient {
+                op,
+                position,
+                shape: shape.into(),
+            })?;
             if *gradient.shape() != shape {
                 let (found, expected) = (*gradient.shape(), shape);
-                return Err(Error::GradientShape { op, position, found, expected });
+                return Err(Error::GradientShape {
+                    op,
+                    position,
+                    found: found.into(),
+                    expected: expected.into(),
+                });
             }
             let slot = self.slot(parameter.id(), likely);
             likely = slot + 1;
             prepare(&mut self.slots[slot].1, shape.numel()).map_err(|_| Error::OutOfMemory {
                 op,
                 position,
-                shape,
+                shape: shape.into(),
             })?;
             changes.push(Change { parameter, gradient, slot });
         }

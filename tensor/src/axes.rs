@@ -80,7 +80,7 @@ impl Axes {
         for &axis in &self.named[..count] {
             let axis = shape.axis(op, axis)?;
             if std::mem::replace(&mut mask[axis], true) {
-                return Err(Error::DuplicateAxis { op, axis, shape: *shape });
+                return Err(Error::DuplicateAxis { op, axis, shape: (*shape).into() });
             }
         }
         Ok(mask)

@@ -17,9 +17,9 @@ pub(crate) fn with_capacity<T: Element>(op: &'static str, shape: Shape) -> Resul
     let bytes = count
         .checked_mul(size_of::<T>())
         .filter(|&bytes| bytes <= isize::MAX as usize)
-        .ok_or(Error::TooLarge { op, shape })?;
+        .ok_or_else(|| Error::TooLarge { op, shape: shape.into() })?;
     let mut values = Vec::new();
-    values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { op, shape, bytes })?;
+    values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { op, shape: shape.into(), bytes })?;
     Ok(values)
 }
 

@@ -157,8 +157,8 @@ impl<T: Element> Tensor<T> {
             return Err(crate::Error::ShapeMismatch {
                 op: "zip_assign_at",
                 what: "the values",
-                found,
-                expected,
+                found: found.into(),
+                expected: expected.into(),
             });
         }
         let nest = Nest::new([&view, values.layout()]);

@@ -11,7 +11,7 @@ use crate::Shape;
 pub enum Error {
     /// The number of values does not match the shape.
     #[error("{op}: {count} values were given, but shape {shape} holds {expected}")]
-    ValueCount { op: &'static str, count: usize, expected: usize, shape: Shape },
+    ValueCount { op: &'static str, count: usize, expected: usize, shape: Box<Shape> },
 
     /// More axes than a tensor can have.
     #[error("{op}: {rank} axes, but a tensor has at most {}", crate::MAX_RANK)]
@@ -19,45 +19,52 @@ pub enum Error {
 
     /// The element count, or its size in bytes, does not fit in the address space.
     #[error("{op}: a tensor of shape {shape} is too large to address")]
-    TooLarge { op: &'static str, shape: Shape },
+    TooLarge { op: &'static str, shape: Box<Shape> },
 
     /// The allocator refused the memory.
     #[error("{op}: out of memory for shape {shape} ({bytes} bytes)")]
-    OutOfMemory { op: &'static str, shape: Shape, bytes: usize },
+    OutOfMemory { op: &'static str, shape: Box<Shape>, bytes: usize },
 
     /// Two shapes do not broadcast to a common one.
     #[error(
         "{op}: shapes {left} and {right} do not broadcast: aligned at the right, each pair of sizes must be equal or hold a 1"
     )]
-    Broadcast { op: &'static str, left: Shape, right: Shape },
+    Broadcast { op: &'static str, left: Box<Shape>, right: Box<Shape> },
 
     /// A shape differs from the one that is needed.
     #[error("{op}: {what} has shape {found}, expected {expected}")]
-    ShapeMismatch { op: &'static str, what: &'static str, found: Shape, expected: Shape },
+    ShapeMismatch { op: &'static str, what: &'static str, found: Box<Shape>, expected: Box<Shape> },
 
     /// A rank differs from the one that is needed.
     #[error("{op}: {what} has {} axes (shape {found}), expected {expected}", found.rank())]
-    RankMismatch { op: &'static str, what: &'static str, found: Shape, expected: usize },
+    RankMismatch { op: &'static str, what: &'static str, found: Box<Shape>, expected: usize },
 
     /// An axis that the tensor does not have.
     #[error("{op}: axis {axis} is out of range for shape {shape} of rank {}", shape.rank())]
-    AxisOutOfRange { op: &'static str, axis: isize, shape: Shape },
+    AxisOutOfRange { op: &'static str, axis: isize, shape: Box<Shape> },
 
     /// The same axis named twice.
     #[error("{op}: axis {axis} is named twice (shape {shape})")]
-    DuplicateAxis { op: &'static str, axis: usize, shape: Shape },
+    DuplicateAxis { op: &'static str, axis: usize, shape: Box<Shape> },
 
     /// A list of axes with the wrong length.
     #[error("{op}: {count} axes were named, but shape {shape} has {}", shape.rank())]
-    AxisCount { op: &'static str, count: usize, shape: Shape },
+    AxisCount { op: &'static str, count: usize, shape: Box<Shape> },
 
     /// An index beyond its axis.
     #[error("{op}: index {index} is out of range for axis {axis}, which has size {size} (shape {shape})")]
-    IndexOutOfRange { op: &'static str, index: i64, axis: usize, size: usize, shape: Shape },
+    IndexOutOfRange { op: &'static str, index: i64, axis: usize, size: usize, shape: Box<Shape> },
 
     /// A range beyond its axis, or one that runs backward.
     #[error("{op}: range {start}..{end} does not lie in axis {axis}, which has size {size} (shape {shape})")]
-    RangeOutOfBounds { op: &'static str, start: usize, end: usize, axis: usize, size: usize, shape: Shape },
+    RangeOutOfBounds {
+        op: &'static str,
+        start: usize,
+        end: usize,
+        axis: usize,
+        size: usize,
+        shape: Box<Shape>,
+    },
 
     /// A step of zero.
     #[error("{op}: the step is 0")]
@@ -65,25 +72,25 @@ pub enum Error {
 
     /// An axis of size 1 was expected.
     #[error("{op}: axis {axis} has size {size}, expected 1 (shape {shape})")]
-    NotSingleton { op: &'static str, axis: usize, size: usize, shape: Shape },
+    NotSingleton { op: &'static str, axis: usize, size: usize, shape: Box<Shape> },
 
     /// A view of another element count.
     #[error("{op}: shape {from} has {} elements and cannot become {to}, which has {}", from.numel(), to.numel())]
-    Reshape { op: &'static str, from: Shape, to: Shape },
+    Reshape { op: &'static str, from: Box<Shape>, to: Box<Shape> },
 
     /// A single element was expected.
     #[error("{op}: expected one element, found shape {shape} with {}", shape.numel())]
-    NotOneElement { op: &'static str, shape: Shape },
+    NotOneElement { op: &'static str, shape: Box<Shape> },
 
     /// The inner sizes of a matrix product differ, or an operand has no axis.
     #[error(
         "matmul: shapes {left} and {right} do not multiply: expected [.., m, k] and [.., k, n] with equal k and broadcastable leading axes"
     )]
-    Matmul { left: Shape, right: Shape },
+    Matmul { left: Box<Shape>, right: Box<Shape> },
 
     /// A reduction without an identity over nothing.
     #[error("{op}: no elements to reduce in shape {shape}, and the operation has no value for none")]
-    EmptyReduction { op: &'static str, shape: Shape },
+    EmptyReduction { op: &'static str, shape: Box<Shape> },
 
     /// An operation on a list of tensors got an empty list.
     #[error("{op}: expected at least one tensor")]
@@ -91,7 +98,7 @@ pub enum Error {
 
     /// Sizes of a split that do not add up to the axis.
     #[error("{op}: the sizes add up to {total}, but axis {axis} has size {size} (shape {shape})")]
-    SplitSizes { op: &'static str, total: usize, axis: usize, size: usize, shape: Shape },
+    SplitSizes { op: &'static str, total: usize, axis: usize, size: usize, shape: Box<Shape> },
 
     /// A count or size that must be at least one.
     #[error("{op}: {what} is 0, expected at least 1")]

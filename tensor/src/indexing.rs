@@ -23,7 +23,12 @@ impl<T: Element> Tensor<T> {
         let op = "index_select";
         let axis = self.shape().axis(op, axis)?;
         if index.rank() != 1 {
-            return Err(Error::RankMismatch { op, what: "index", found: *index.shape(), expected: 1 });
+            return Err(Error::RankMismatch {
+                op,
+                what: "index",
+                found: (*index.shape()).into(),
+                expected: 1,
+            });
         }
         let positions = positions(op, index, axis, self.shape())?;
         let shape = self.shape().with(axis, positions.len());
@@ -76,7 +81,12 @@ impl<T: Number> Tensor<T> {
         let axis = self.shape().axis(op, axis)?;
         if source.shape() != index.shape() {
             let (found, expected) = (*source.shape(), *index.shape());
-            return Err(Error::ShapeMismatch { op, what: "source", found, expected });
+            return Err(Error::ShapeMismatch {
+                op,
+                what: "source",
+                found: found.into(),
+                expected: expected.into(),
+            });
         }
         let places = places(op, index, axis, self.shape())?;
         let mut result = self.clone();
@@ -97,11 +107,21 @@ impl<T: Number> Tensor<T> {
         let op = "index_add";
         let axis = self.shape().axis(op, axis)?;
         if index.rank() != 1 {
-            return Err(Error::RankMismatch { op, what: "index", found: *index.shape(), expected: 1 });
+            return Err(Error::RankMismatch {
+                op,
+                what: "index",
+                found: (*index.shape()).into(),
+                expected: 1,
+            });
         }
         let (found, expected) = (*source.shape(), self.shape().with(axis, index.numel()));
         if found != expected {
-            return Err(Error::ShapeMismatch { op, what: "source", found, expected });
+            return Err(Error::ShapeMismatch {
+                op,
+                what: "source",
+                found: found.into(),
+                expected: expected.into(),
+            });
         }
         let positions = positions(op, index, axis, self.shape())?;
         let inner = Shape::from_slice(&self.shape()[axis + 1..]).numel();
@@ -157,8 +177,13 @@ fn positions<I: Index>(
     index
         .iter()
         .map(|i| {
-            let out_of_range = Error::IndexOutOfRange { op, index: i.to_i64(), axis, size, shape: *shape };
-            i.position(size).ok_or(out_of_range)
+            i.position(size).ok_or_else(|| Error::IndexOutOfRange {
+                op,
+                index: i.to_i64(),
+                axis,
+                size,
+                shape: (*shape).into(),
+            })
         })
         .collect()
 }
@@ -167,14 +192,14 @@ fn positions<I: Index>(
 fn places<I: Index>(op: &'static str, index: &Tensor<I>, axis: usize, shape: &Shape) -> Result<Vec<usize>> {
     let found = *index.shape();
     if found.rank() != shape.rank() {
-        return Err(Error::RankMismatch { op, what: "index", found, expected: shape.rank() });
+        return Err(Error::RankMismatch { op, what: "index", found: found.into(), expected: shape.rank() });
     }
     if (0..shape.rank()).any(|a| a != axis && found[a] > shape[a]) {
         return Err(Error::ShapeMismatch {
             op,
             what: "index",
-            found,
-            expected: shape.with(axis, found[axis]),
+            found: found.into(),
+            expected: (shape.with(axis, found[axis])).into(),
         });
     }
     let mut places = positions(op, index, axis, shape)?;

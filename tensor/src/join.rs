@@ -26,7 +26,12 @@ impl<T: Element> Tensor<T> {
                 expected = expected.with(axis, found[axis]);
             }
             if found != expected {
-                return Err(Error::ShapeMismatch { op: "cat", what: "a tensor", found, expected });
+                return Err(Error::ShapeMismatch {
+                    op: "cat",
+                    what: "a tensor",
+                    found: found.into(),
+                    expected: expected.into(),
+                });
             }
             size = size.saturating_add(found[axis]);
         }
@@ -56,8 +61,8 @@ impl<T: Element> Tensor<T> {
             return Err(Error::ShapeMismatch {
                 op: "stack",
                 what: "a tensor",
-                found: *odd.shape(),
-                expected,
+                found: (*odd.shape()).into(),
+                expected: expected.into(),
             });
         }
         let widened: Vec<Self> =
@@ -82,7 +87,7 @@ impl<T: Element> Tensor<T> {
         let (size, shape) = (self.shape()[place], *self.shape());
         let total = sizes.iter().fold(0, |total: usize, &n| total.saturating_add(n));
         if total != size {
-            return Err(Error::SplitSizes { op: "split", total, axis: place, size, shape });
+            return Err(Error::SplitSizes { op: "split", total, axis: place, size, shape: shape.into() });
         }
         let mut start = 0;
         sizes

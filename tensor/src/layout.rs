@@ -34,7 +34,7 @@ impl Layout {
     /// [`Error::TooLarge`] where the element count does not fit in an `isize`.
     pub fn contiguous(op: &'static str, shape: Shape) -> Result<Self> {
         if shape.checked_numel().is_none() {
-            return Err(Error::TooLarge { op, shape });
+            return Err(Error::TooLarge { op, shape: shape.into() });
         }
         Ok(Self::row_major(shape))
     }
@@ -119,14 +119,14 @@ impl Layout {
     /// [`Error::AxisCount`], [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
     pub fn permute(self, axes: &[isize]) -> Result<Self> {
         if axes.len() != self.shape.rank() {
-            return Err(Error::AxisCount { op: "permute", count: axes.len(), shape: self.shape });
+            return Err(Error::AxisCount { op: "permute", count: axes.len(), shape: self.shape.into() });
         }
         let mut result = self;
         let mut seen = [false; MAX_RANK];
         for (k, &axis) in axes.iter().enumerate() {
             let axis = self.shape.axis("permute", axis)?;
             if std::mem::replace(&mut seen[axis], true) {
-                return Err(Error::DuplicateAxis { op: "permute", axis, shape: self.shape });
+                return Err(Error::DuplicateAxis { op: "permute", axis, shape: self.shape.into() });
             }
             result.shape[k] = self.shape[axis];
             result.strides[k] = self.strides[axis];
@@ -179,7 +179,7 @@ impl Layout {
         let size = self.shape[axis];
         if index >= size {
             let index = i64::try_from(index).unwrap_or(i64::MAX);
-            return Err(Error::IndexOutOfRange { op: "select", index, axis, size, shape: self.shape });
+            return Err(Error::IndexOutOfRange { op: "select", index, axis, size, shape: self.shape.into() });
         }
         self.move_along(axis, index);
         self.strides.copy_within(axis + 1.., axis);
@@ -195,7 +195,7 @@ impl Layout {
         let axis = self.shape.axis("squeeze", axis)?;
         let size = self.shape[axis];
         if size != 1 {
-            return Err(Error::NotSingleton { op: "squeeze", axis, size, shape: self.shape });
+            return Err(Error::NotSingleton { op: "squeeze", axis, size, shape: self.shape.into() });
         }
         self.strides.copy_within(axis + 1.., axis);
         self.shape = self.shape.without(axis);
@@ -210,7 +210,7 @@ impl Layout {
         let rank = self.shape.rank() as isize;
         let place = if axis < 0 { axis + rank + 1 } else { axis };
         if !(0..=rank).contains(&place) {
-            return Err(Error::AxisOutOfRange { op: "unsqueeze", axis, shape: self.shape });
+            return Err(Error::AxisOutOfRange { op: "unsqueeze", axis, shape: self.shape.into() });
         }
         let place = place as usize;
         self.shape = self.shape.inserted("unsqueeze", place, 1)?;
@@ -229,10 +229,15 @@ impl Layout {
         }
         if self.shape.broadcast("broadcast_to", shape).ok() != Some(shape) {
             let (found, expected) = (self.shape, shape);
-            return Err(Error::ShapeMismatch { op: "broadcast_to", what: "a tensor", found, expected });
+            return Err(Error::ShapeMismatch {
+                op: "broadcast_to",
+                what: "a tensor",
+                found: found.into(),
+                expected: expected.into(),
+            });
         }
         if shape.checked_numel().is_none() {
-            return Err(Error::TooLarge { op: "broadcast_to", shape });
+            return Err(Error::TooLarge { op: "broadcast_to", shape: shape.into() });
         }
         let new_axes = shape.rank() - self.shape.rank();
         let mut strides = [0; MAX_RANK];
@@ -249,7 +254,7 @@ impl Layout {
     /// [`Error::Reshape`] where the element counts differ.
     pub fn reshape(self, shape: Shape) -> Result<Option<Self>> {
         if shape.checked_numel() != Some(self.shape.numel()) {
-            return Err(Error::Reshape { op: "reshape", from: self.shape, to: shape });
+            return Err(Error::Reshape { op: "reshape", from: self.shape.into(), to: shape.into() });
         }
         if self.is_contiguous() {
             return Ok(Some(Self { offset: self.offset, ..Self::row_major(shape) }));
@@ -291,7 +296,14 @@ impl Layout {
         if range.start <= range.end && range.end <= size {
             return Ok(());
         }
-        Err(Error::RangeOutOfBounds { op, start: range.start, end: range.end, axis, size, shape })
+        Err(Error::RangeOutOfBounds {
+            op,
+            start: range.start,
+            end: range.end,
+            axis,
+            size,
+            shape: shape.into(),
+        })
     }
 
     fn move_along(&mut self, axis: usize, index: usize) {

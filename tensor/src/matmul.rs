@@ -36,10 +36,10 @@ impl<T: Number> Tensor<T> {
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
     pub fn matmul(&self, right: &Self) -> Result<Self> {
-        let mismatch = Error::Matmul { left: *self.shape(), right: *right.shape() };
+        let mismatch = || Error::Matmul { left: (*self.shape()).into(), right: (*right.shape()).into() };
         let (left_is_vector, right_is_vector) = (self.rank() == 1, right.rank() == 1);
         if self.rank() == 0 || right.rank() == 0 {
-            return Err(mismatch);
+            return Err(mismatch());
         }
         let a = if left_is_vector { self.unsqueeze(0)? } else { self.clone() };
         let b = if right_is_vector { right.unsqueeze(1)? } else { right.clone() };
@@ -47,10 +47,10 @@ impl<T: Number> Tensor<T> {
         let (inner, n) = last_two(b.shape());
         let leading = |shape: &Shape| Shape::from_slice(&shape[..shape.rank() - 2]);
         let Ok(batch) = leading(a.shape()).broadcast("matmul", leading(b.shape())) else {
-            return Err(mismatch);
+            return Err(mismatch());
         };
         if k != inner {
-            return Err(mismatch);
+            return Err(mismatch());
         }
         let rank = batch.rank();
         let with_matrix = |rows, columns| -> Result<Shape> {

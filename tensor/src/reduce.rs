@@ -76,7 +76,7 @@ impl<T: Number> Tensor<T> {
         let place = self.shape().axis(op, axis)?;
         let (size, shape) = (self.shape()[place], self.shape().without(place));
         if size == 0 && shape.numel() > 0 {
-            return Err(Error::EmptyReduction { op, shape: *self.shape() });
+            return Err(Error::EmptyReduction { op, shape: (*self.shape()).into() });
         }
         let last = self.move_axis_last(place).contiguous();
         let values = last.to_slice();
@@ -181,7 +181,7 @@ fn reduce<T: Element>(
         return match identity {
             Some(identity) => Ok(Tensor::computed(filled(op, result, identity)?, result)),
             None if result.numel() == 0 => Ok(Tensor::computed(Vec::new(), result)),
-            None => Err(Error::EmptyReduction { op, shape }),
+            None => Err(Error::EmptyReduction { op, shape: shape.into() }),
         };
     }
     // Neighbouring axes of one kind count as one; each reduced group is folded away, last first,
@@ -304,8 +304,8 @@ impl<T: Number> Tensor<T> {
             return Err(Error::ShapeMismatch {
                 op: "sum_to",
                 what: "the target",
-                found: shape,
-                expected: from,
+                found: shape.into(),
+                expected: from.into(),
             });
         }
         let new_axes = from.rank() - shape.rank();

@@ -75,7 +75,7 @@ impl Shape {
         if (0..rank).contains(&index) {
             Ok(index as usize)
         } else {
-            Err(Error::AxisOutOfRange { op, axis, shape: *self })
+            Err(Error::AxisOutOfRange { op, axis, shape: (*self).into() })
         }
     }
 
@@ -132,7 +132,7 @@ impl Shape {
                 (a, b) if a == b => a,
                 (1, b) => b,
                 (a, 1) => a,
-                _ => return Err(Error::Broadcast { op, left: self, right: other }),
+                _ => return Err(Error::Broadcast { op, left: self.into(), right: other.into() }),
             };
         }
         Ok(result)

@@ -43,7 +43,7 @@ impl<T: Element> Tensor<T> {
         let layout = Layout::contiguous("from_vec", shape)?;
         if shape.numel() != values.len() {
             let (count, expected) = (values.len(), shape.numel());
-            return Err(Error::ValueCount { op: "from_vec", count, expected, shape });
+            return Err(Error::ValueCount { op: "from_vec", count, expected, shape: shape.into() });
         }
         Ok(Self { storage: Arc::new(values), layout })
     }
@@ -198,7 +198,7 @@ impl<T: Element> Tensor<T> {
         if self.numel() == 1 {
             Ok(self.storage[self.layout.offset()])
         } else {
-            Err(Error::NotOneElement { op: "item", shape: *self.shape() })
+            Err(Error::NotOneElement { op: "item", shape: (*self.shape()).into() })
         }
     }
 

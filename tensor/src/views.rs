@@ -154,7 +154,7 @@ impl Shape {
                 end: last,
                 axis,
                 size,
-                shape,
+                shape: shape.into(),
             });
         }
         let merged = Self::from_slice(&self[first..=last]).numel();

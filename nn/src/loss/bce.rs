@@ -54,8 +54,14 @@ impl<T: Real> BCEWithLogitsLoss<T> {
         let shape = *input.shape();
         let broadcast = |what, weight: &Option<Tensor<T>>| -> Result<Tensor<T>> {
             let weight = weight.clone().unwrap_or_else(|| Tensor::scalar(T::one()));
-            let odd = Error::Target { op, what, found: *weight.shape(), expected: shape, input: shape };
-            weight.broadcast_to(shape).map_err(|_| odd)
+            let odd = |_| Error::Target {
+                op,
+                what,
+                found: (*weight.shape()).into(),
+                expected: shape.into(),
+                input: shape.into(),
+            };
+            weight.broadcast_to(shape).map_err(odd)
         };
         let (weight, positive) =
             (broadcast("weight", &self.weight)?, broadcast("pos_weight", &self.pos_weight)?);

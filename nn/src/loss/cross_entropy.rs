@@ -105,7 +105,7 @@ impl<T: Real> CrossEntropyLoss<T> {
     fn check(&self, logits: &Var<'_, T>) -> Result<(usize, Shape)> {
         let (shape, axes) = (*logits.shape(), "[C], [N, C] or [N, C, d, ..]");
         let axis = match shape.rank() {
-            0 => return Err(Error::Rank { op: OP, shape, axes }),
+            0 => return Err(Error::Rank { op: OP, shape: shape.into(), axes }),
             1 => 0,
             _ => 1,
         };
@@ -117,7 +117,13 @@ impl<T: Real> CrossEntropyLoss<T> {
         if let Some(weight) = &self.weight {
             let (found, expected) = (*weight.shape(), Shape::from([shape[axis]]));
             if found != expected {
-                return Err(Error::Target { op: OP, what: "weight", found, expected, input: shape });
+                return Err(Error::Target {
+                    op: OP,
+                    what: "weight",
+                    found: found.into(),
+                    expected: expected.into(),
+                    input: shape.into(),
+                });
             }
         }
         Ok((axis, shape.without(axis)))
@@ -159,7 +165,13 @@ fn check_target(found: Shape, expected: Shape, input: Shape) -> Result<()> {
     if found == expected {
         Ok(())
     } else {
-        Err(Error::Target { op: OP, what: "target", found, expected, input })
+        Err(Error::Target {
+            op: OP,
+            what: "target",
+            found: found.into(),
+            expected: expected.into(),
+            input: input.into(),
+        })
     }
 }
 

@@ -52,7 +52,13 @@ impl Reduction {
 fn check_same_shape<T: Real>(op: &'static str, input: &Var<'_, T>, target: &Tensor<T>) -> Result<()> {
     let (shape, found) = (*input.shape(), *target.shape());
     if shape != found {
-        return Err(Error::Target { op, what: "target", found, expected: shape, input: shape });
+        return Err(Error::Target {
+            op,
+            what: "target",
+            found: found.into(),
+            expected: shape.into(),
+            input: shape.into(),
+        });
     }
     check_not_empty(op, shape, "[..]")
 }
@@ -60,5 +66,9 @@ fn check_same_shape<T: Real>(op: &'static str, input: &Var<'_, T>, target: &Tens
 /// # Errors
 /// [`Error::Empty`].
 fn check_not_empty(op: &'static str, shape: Shape, axes: &'static str) -> Result<()> {
-    if shape.contains(&0) { Err(Error::Empty { op, what: "batch", shape, axes }) } else { Ok(()) }
+    if shape.contains(&0) {
+        Err(Error::Empty { op, what: "batch", shape: shape.into(), axes })
+    } else {
+        Ok(())
+    }
 }

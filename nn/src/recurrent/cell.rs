@@ -107,14 +107,14 @@ impl<T: Real> RNNCell<T> {
     pub fn forward<'t>(&self, input: &Var<'t, T>, hidden: Option<&Var<'t, T>>) -> Result<Var<'t, T>> {
         let (op, axes, shape) = ("rnn_cell", "[batch, features] or [features]", *input.shape());
         if shape.rank() != 1 && shape.rank() != 2 {
-            return Err(Error::Rank { op, shape, axes });
+            return Err(Error::Rank { op, shape: shape.into(), axes });
         }
         let (found, expected) = (shape[shape.rank() - 1], self.input_size());
         if found != expected {
-            return Err(Error::Features { op, found, expected, shape, axes });
+            return Err(Error::Features { op, found, expected, shape: shape.into(), axes });
         }
         if shape.contains(&0) {
-            return Err(Error::Empty { op, what: "batch", shape, axes });
+            return Err(Error::Empty { op, what: "batch", shape: shape.into(), axes });
         }
         let state = shape.with(shape.rank() - 1, self.hidden_size());
         let tape = input.tape();

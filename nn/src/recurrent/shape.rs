@@ -27,16 +27,24 @@ impl Sequence {
             (3, false) => "[seq, batch, features]",
             (3, true) => "[batch, seq, features]",
             (_, false) => {
-                return Err(Error::Rank { op, shape, axes: "[seq, batch, features] or [seq, features]" });
+                return Err(Error::Rank {
+                    op,
+                    shape: shape.into(),
+                    axes: "[seq, batch, features] or [seq, features]",
+                });
             }
             (_, true) => {
-                return Err(Error::Rank { op, shape, axes: "[batch, seq, features] or [seq, features]" });
+                return Err(Error::Rank {
+                    op,
+                    shape: shape.into(),
+                    axes: "[batch, seq, features] or [seq, features]",
+                });
             }
         };
         let batched = shape.rank() == 3;
         let found = shape[shape.rank() - 1];
         if found != input_size {
-            return Err(Error::Features { op, found, expected: input_size, shape, axes });
+            return Err(Error::Features { op, found, expected: input_size, shape: shape.into(), axes });
         }
         let (steps, batch) = match (batched, batch_first) {
             (false, _) => (shape[0], 1),
@@ -45,7 +53,7 @@ impl Sequence {
         };
         for (what, size) in [("sequence", steps), ("batch", batch)] {
             if size == 0 {
-                return Err(Error::Empty { op, what, shape, axes });
+                return Err(Error::Empty { op, what, shape: shape.into(), axes });
             }
         }
         Ok(Self { steps, batch, batched })
@@ -71,5 +79,9 @@ pub(crate) fn check_state(
     expected: Shape,
     axes: &'static str,
 ) -> Result<()> {
-    if *found == expected { Ok(()) } else { Err(Error::State { op, state, found: *found, expected, axes }) }
+    if *found == expected {
+        Ok(())
+    } else {
+        Err(Error::State { op, state, found: (*found).into(), expected: expected.into(), axes })
+    }
 }
