@@ -1,1 +1,29 @@
-//! examples
+//! What the examples share: dates, scores, text tables, plots and progress bars.
+//!
+//! Each example is one idea, run as `cargo run --release --example NAME`. Whatever is not that idea
+//! stands here, so that the example reads as its own story.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`calendar`] | dates, leap years, the day of the year |
+//! | [`metrics`] | scores of yes-or-no forecasts, and their spread over runs |
+//! | [`parallel`] | independent runs on several threads, their results in order |
+//! | [`plot`] | panels of lines and marks, as an SVG file |
+//! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
+//! | [`text_table`] | an aligned table |
+#![forbid(unsafe_code)]
+
+pub mod calendar;
+mod error;
+pub mod metrics;
+pub mod parallel;
+pub mod plot;
+pub mod progress;
+pub mod text_table;
+
+pub use error::{Error, Result};
+
+/// The code in the workspace's README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -47,6 +47,24 @@ pub enum Error {
     #[error("{op}: {option} is {value}, expected a number from 0 to 1")]
     Probability { op: &'static str, option: &'static str, value: f64 },
 
+    /// A projection that does not make the state smaller.
+    #[error("{op}: proj_size is {proj_size}, expected less than hidden_size, which is {hidden_size}")]
+    Projection { op: &'static str, proj_size: usize, hidden_size: usize },
+
+    /// Dropout that would act, without a random generator.
+    #[error(
+        "{op}: the layer has a dropout of {dropout} and the tape records, but there is no random generator; run it with layer.training(&mut rng)"
+    )]
+    NoGenerator { op: &'static str, dropout: f64 },
+
+    /// Not one length for each sequence.
+    #[error("{op}: {found} lengths for a batch of {expected} sequences")]
+    LengthCount { op: &'static str, found: usize, expected: usize },
+
+    /// A length that no sequence of the batch can have.
+    #[error("{op}: length {length} of sequence {position} is not from 1 to {longest}")]
+    Length { op: &'static str, length: usize, position: usize, longest: usize },
+
     /// A class that is not among the classes.
     #[error(
         "{op}: target {class} at position {position} is not a class; there are {classes}, counted from 0"

@@ -10,8 +10,8 @@ use proptest::{
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var, gradcheck};
 use refrain_nn::{
-    BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Error, Linear, MSELoss, Module, RNN, Reduction,
-    gradcheck_module,
+    BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Error, GRU, LSTM, Linear, MSELoss, Module, RNN,
+    Reduction, gradcheck_module,
 };
 use refrain_tensor::Tensor;
 
@@ -81,7 +81,7 @@ fn of_layer<M: Module<f64>>(
     .map_err(|error| error.to_string())
 }
 
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 9] = [
     ("linear", |s, seen| {
         let layer = Linear::new(s.columns, s.rows + 1, &mut s.rng()).unwrap();
         of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
@@ -92,6 +92,14 @@ const CHECKS: [(&str, Check); 7] = [
     }),
     ("rnn", |s, seen| {
         let layer = RNN::builder(s.columns, s.rows).num_layers(2).build(&mut s.rng()).unwrap();
+        of_layer(layer, |layer, x| Ok(layer.forward(x, None)?.0), s.input(1), seen)
+    }),
+    ("lstm", |s, seen| {
+        let layer = LSTM::builder(s.columns, s.rows + 1).proj_size(s.rows).build(&mut s.rng()).unwrap();
+        of_layer(layer, |layer, x| Ok(layer.forward(x, None)?.0), s.input(1), seen)
+    }),
+    ("gru", |s, seen| {
+        let layer = GRU::builder(s.columns, s.rows).bidirectional(true).build(&mut s.rng()).unwrap();
         of_layer(layer, |layer, x| Ok(layer.forward(x, None)?.0), s.input(1), seen)
     }),
     ("embedding", |s, seen| {
@@ -138,26 +146,25 @@ fn recorded_in_sources(folder: &Path, names: &mut BTreeSet<String>) {
         for call in [".record(", ".record_list(", ".record_part("] {
             for (at, _) in text.match_indices(call) {
                 let argument = text[at + call.len()..].trim_start();
-                let name = match argument.strip_prefix('"') {
-                    Some(rest) => rest.split('"').next().unwrap().to_string(),
-                    None => constant(text, argument.split(',').next().unwrap().trim()),
-                };
-                names.insert(name);
+                match argument.strip_prefix('"') {
+                    Some(rest) => names.extend([rest.split('"').next().unwrap().to_string()]),
+                    None => names.extend(meant_by(text, argument.split(',').next().unwrap().trim())),
+                }
             }
         }
     }
 }
 
-/// The text that a name such as `op` or `OP` stands for in a source.
-fn constant(text: &str, name: &str) -> String {
-    let definition = text.split(&format!("const {name}: &str = \"")).nth(1);
-    let definition = definition.or_else(|| text.split(&format!("let {name} = \"")).nth(1));
-    definition
-        .unwrap_or_else(|| panic!("no text for the recorded name `{name}`"))
-        .split('"')
-        .next()
-        .unwrap()
-        .to_string()
+/// The texts that an expression such as `op`, `OP` or `kind.op()` stands for in a source.
+fn meant_by(text: &str, expression: &str) -> Vec<String> {
+    let until_quote = |rest: &str| rest.split('"').next().unwrap().to_string();
+    if expression == "kind.op()" {
+        let body = text.split("fn op(self)").nth(1).unwrap().split("\n    }\n").next().unwrap();
+        return body.split("=> \"").skip(1).map(until_quote).collect();
+    }
+    let definition = text.split(&format!("const {expression}: &str = \"")).nth(1);
+    let definition = definition.or_else(|| text.split(&format!("let {expression} = \"")).nth(1));
+    vec![until_quote(definition.unwrap_or_else(|| panic!("no text for the recorded name `{expression}`")))]
 }
 
 #[test]
@@ -177,7 +184,7 @@ fn every_node_passes_gradcheck_and_none_is_missing() {
 
     let mut sources = BTreeSet::new();
     recorded_in_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
-    for known in ["linear", "rnn", "cross_entropy", "bce_with_logits_loss"] {
+    for known in ["linear", "rnn", "lstm", "gru", "states", "cross_entropy", "bce_with_logits_loss"] {
         assert!(sources.contains(known), "the search of the sources no longer finds `{known}`");
     }
     let seen: BTreeSet<String> = seen.into_inner().into_iter().map(str::to_string).collect();

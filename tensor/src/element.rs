@@ -55,6 +55,17 @@ pub trait Real: Number + Float {
     fn sample_uniform<R: Rng + ?Sized>(rng: &mut R) -> Self;
     /// A sample of the normal distribution with mean 0 and variance 1.
     fn sample_normal<R: Rng + ?Sized>(rng: &mut R) -> Self;
+
+    /// The logistic function 1 / (1 + e⁻ˣ), without overflow.
+    fn sigmoid(self) -> Self {
+        // Each branch raises e to a negative power only.
+        if self < Self::ZERO {
+            let e = self.exp();
+            e / (Self::ONE + e)
+        } else {
+            Self::ONE / (Self::ONE + (-self).exp())
+        }
+    }
 }
 
 /// An integer that can stand for a position along an axis, or for a class.

@@ -43,7 +43,7 @@ functions! {
     /// The hyperbolic tangent.
     tanh(x) = x.tanh();
     /// The logistic function 1 / (1 + e⁻ˣ).
-    sigmoid(x) = sigmoid(x);
+    sigmoid(x) = x.sigmoid();
     /// max(x, 0); NaN stays NaN.
     relu(x) = if x < T::ZERO { T::ZERO } else { x };
     /// The largest integer not above x.
@@ -53,7 +53,7 @@ functions! {
     /// ln(1 + eˣ), which stays finite for large x.
     softplus(x) = softplus(x);
     /// x · sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118).
-    silu(x) = x * sigmoid(x);
+    silu(x) = x * x.sigmoid();
     /// x · Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016, arXiv
     /// 1606.08415); PyTorch's `gelu` with `approximate="none"`.
     gelu(x) = x * normal_cdf(x);
@@ -87,16 +87,6 @@ impl<T: Real> Tensor<T> {
     /// below x. Computed in f64.
     pub fn normal_cdf(&self) -> Self {
         self.map_at_cost(COSTLY, normal_cdf)
-    }
-}
-
-fn sigmoid<T: Real>(x: T) -> T {
-    // Each branch raises e to a negative power only, so nothing overflows.
-    if x < T::ZERO {
-        let e = x.exp();
-        e / (T::ONE + e)
-    } else {
-        T::ONE / (T::ONE + (-x).exp())
     }
 }
 

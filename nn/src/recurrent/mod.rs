@@ -1,18 +1,33 @@
-//! The recurrent layers: cells that a learner can read, and fused layers that are one node on the
-//! tape for a whole sequence.
+//! The recurrent layers: cells that a learner can read, and fused layers that take a whole
+//! sequence.
 //!
 //! Sequences are `[seq, batch, features]`. [`sweep`] holds the arithmetic over plain slices,
-//! [`shape`] the checks that all layers share.
+//! [`stack`] the layers and directions that RNN, LSTM and GRU share, [`shape`] the checks.
 
-mod cell;
+mod cell_parameters;
+mod gru;
+mod gru_cell;
+mod lstm;
+mod lstm_cell;
+mod options;
+mod packed;
 mod rnn;
+mod rnn_cell;
+mod sequences;
 mod shape;
+mod stack;
+mod steps;
 mod sweep;
 
-pub use cell::RNNCell;
+pub use cell_parameters::CellParameters;
+pub use gru::{GRU, GRUBuilder};
+pub use gru_cell::GRUCell;
+pub use lstm::{LSTM, LSTMBuilder, LSTMState};
+pub use lstm_cell::LSTMCell;
+pub use packed::{PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence};
 pub use rnn::{RNN, RNNBuilder};
-
-use refrain_tensor::Real;
+pub use rnn_cell::RNNCell;
+pub use sequences::Training;
 
 /// The function that an RNN applies to its new state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,33 +37,4 @@ pub enum Nonlinearity {
     Tanh,
     /// max(x, 0).
     ReLU,
-}
-
-impl Nonlinearity {
-    fn of<T: Real>(self, x: T) -> T {
-        match self {
-            Self::Tanh => x.tanh(),
-            Self::ReLU => {
-                if x < T::zero() {
-                    T::zero()
-                } else {
-                    x
-                }
-            }
-        }
-    }
-
-    /// The derivative, as a function of the value y.
-    fn slope<T: Real>(self, y: T) -> T {
-        match self {
-            Self::Tanh => T::one() - y * y,
-            Self::ReLU => {
-                if y > T::zero() {
-                    T::one()
-                } else {
-                    T::zero()
-                }
-            }
-        }
-    }
 }

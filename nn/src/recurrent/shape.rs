@@ -66,7 +66,11 @@ impl Sequence {
 
     /// The names of a state's axes, for errors.
     pub(crate) fn state_axes(&self) -> &'static str {
-        if self.batched { "[num_layers, batch, hidden_size]" } else { "[num_layers, hidden_size]" }
+        if self.batched {
+            "[num_layers · directions, batch, size]"
+        } else {
+            "[num_layers · directions, size]"
+        }
     }
 }
 

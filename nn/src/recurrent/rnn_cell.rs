@@ -1,11 +1,14 @@
 //! [`RNNCell`]: one step, spelt out in elementary operations.
 
 use rand::Rng;
-use refrain_autograd::{Parameter, Var};
-use refrain_tensor::{Real, Tensor};
+use refrain_autograd::Var;
+use refrain_tensor::Real;
 
-use super::{Nonlinearity, shape::check_state};
-use crate::{Error, Result, init::uniform_by_fan, module};
+use super::{
+    CellParameters, Nonlinearity,
+    cell_parameters::{CellSizes, cell_methods},
+};
+use crate::Result;
 
 /// One step of an Elman network (Elman 1990, Cognitive Science 14):
 ///
@@ -41,97 +44,48 @@ use crate::{Error, Result, init::uniform_by_fan, module};
 /// ```
 #[derive(Clone, Debug)]
 pub struct RNNCell<T: Real> {
-    /// W_ih: `[hidden_size, input_size]`.
-    pub weight_ih: Parameter<T>,
-    /// W_hh: `[hidden_size, hidden_size]`.
-    pub weight_hh: Parameter<T>,
-    /// b_ih: `[hidden_size]`.
-    pub bias_ih: Option<Parameter<T>>,
-    /// b_hh: `[hidden_size]`.
-    pub bias_hh: Option<Parameter<T>>,
+    /// The weights and biases.
+    pub parameters: CellParameters<T>,
     /// The function of the new state.
     pub nonlinearity: Nonlinearity,
 }
-module!(RNNCell { weight_ih, weight_hh, bias_ih, bias_hh });
+cell_methods!(RNNCell);
 
 impl<T: Real> RNNCell<T> {
     /// A cell with biases and tanh.
     ///
     /// # Errors
-    /// [`Error::ZeroOption`] where a size is 0; [`Error::Tensor`] where there is no memory.
+    /// [`crate::Error::ZeroOption`] where a size is 0; [`crate::Error::Tensor`] where there is no
+    /// memory.
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
-        Self::with_options(input_size, hidden_size, Nonlinearity::Tanh, true, rng)
+        Self::with_options(input_size, hidden_size, true, Nonlinearity::Tanh, rng)
     }
 
     /// A cell with a choice of nonlinearity, with biases or without.
     ///
     /// # Errors
-    /// [`Error::ZeroOption`] where a size is 0; [`Error::Tensor`] where there is no memory.
+    /// Those of [`RNNCell::new`].
     pub fn with_options(
         input_size: usize,
         hidden_size: usize,
-        nonlinearity: Nonlinearity,
         bias: bool,
+        nonlinearity: Nonlinearity,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Self> {
-        for (option, size) in [("input_size", input_size), ("hidden_size", hidden_size)] {
-            if size == 0 {
-                return Err(Error::ZeroOption { op: "rnn_cell", option });
-            }
-        }
-        let h = hidden_size;
-        Ok(Self {
-            weight_ih: uniform_by_fan([h, input_size], h, rng)?,
-            weight_hh: uniform_by_fan([h, h], h, rng)?,
-            bias_ih: bias.then(|| uniform_by_fan([h], h, rng)).transpose()?,
-            bias_hh: bias.then(|| uniform_by_fan([h], h, rng)).transpose()?,
-            nonlinearity,
-        })
-    }
-
-    /// The size of the input's last axis.
-    pub fn input_size(&self) -> usize {
-        self.weight_ih.value().shape()[1]
-    }
-
-    /// The size of the state.
-    pub fn hidden_size(&self) -> usize {
-        self.weight_hh.value().shape()[1]
+        let sizes = CellSizes { input: input_size, hidden: hidden_size, gates: 1, projection: 0, bias };
+        Ok(Self { parameters: CellParameters::random("rnn_cell", sizes, rng)?, nonlinearity })
     }
 
     /// One step: `[batch, input_size]` and `[batch, hidden_size]` → `[batch, hidden_size]`, or all
     /// without the batch axis. A hidden state that is not given is 0.
     ///
     /// # Errors
-    /// [`Error::Rank`], [`Error::Features`], [`Error::State`], [`Error::Empty`].
+    /// [`crate::Error::Rank`], [`crate::Error::Features`], [`crate::Error::State`],
+    /// [`crate::Error::Empty`].
     pub fn forward<'t>(&self, input: &Var<'t, T>, hidden: Option<&Var<'t, T>>) -> Result<Var<'t, T>> {
-        let (op, axes, shape) = ("rnn_cell", "[batch, features] or [features]", *input.shape());
-        if shape.rank() != 1 && shape.rank() != 2 {
-            return Err(Error::Rank { op, shape: shape.into(), axes });
-        }
-        let (found, expected) = (shape[shape.rank() - 1], self.input_size());
-        if found != expected {
-            return Err(Error::Features { op, found, expected, shape: shape.into(), axes });
-        }
-        if shape.contains(&0) {
-            return Err(Error::Empty { op, what: "batch", shape: shape.into(), axes });
-        }
-        let state = shape.with(shape.rank() - 1, self.hidden_size());
-        let tape = input.tape();
-        let hidden = match hidden {
-            Some(hidden) => {
-                let axes = if shape.rank() == 2 { "[batch, hidden_size]" } else { "[hidden_size]" };
-                check_state(op, "hidden", hidden.shape(), state, axes)?;
-                hidden.clone()
-            }
-            None => tape.constant(Tensor::zeros(state)?),
-        };
-        let product =
-            |x: &Var<'t, T>, weight: &Parameter<T>| x.matmul(&tape.parameter(weight).transpose(0, 1)?);
-        let mut sum = product(input, &self.weight_ih)?.add(&product(&hidden, &self.weight_hh)?)?;
-        for bias in self.bias_ih.iter().chain(&self.bias_hh) {
-            sum = sum.add(&tape.parameter(bias))?;
-        }
+        let sizes = self.parameters.check_input("rnn_cell", input)?;
+        let hidden = self.parameters.state("rnn_cell", "hidden", input, hidden, sizes.state)?;
+        let sum = self.parameters.input_sum(input)?.add(&self.parameters.hidden_sum(&hidden)?)?;
         Ok(match self.nonlinearity {
             Nonlinearity::Tanh => sum.tanh(),
             Nonlinearity::ReLU => sum.relu(),
@@ -144,17 +98,17 @@ mod tests {
     use super::*;
     use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
     use refrain_autograd::Tape;
-    use refrain_tensor::Shape;
+    use refrain_tensor::{Shape, Tensor};
 
     #[test]
     fn the_formula() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let mut cell = RNNCell::<f64>::new(1, 1, &mut rng).unwrap();
         for (parameter, value) in [
-            (&mut cell.weight_ih, 2.0),
-            (&mut cell.weight_hh, 3.0),
-            (cell.bias_ih.as_mut().unwrap(), 0.1),
-            (cell.bias_hh.as_mut().unwrap(), 0.2),
+            (&mut cell.parameters.weight_ih, 2.0),
+            (&mut cell.parameters.weight_hh, 3.0),
+            (cell.parameters.bias_ih.as_mut().unwrap(), 0.1),
+            (cell.parameters.bias_hh.as_mut().unwrap(), 0.2),
         ] {
             parameter.as_mut_slice()[0] = value;
         }

@@ -1,0 +1,24 @@
+//! What can go wrong in the parts that the examples share.
+
+use std::path::PathBuf;
+
+/// The error of every fallible operation in this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // the fields are what the messages name them
+pub enum Error {
+    /// A text that is no date.
+    #[error("{text:?} is not a date, expected YYYY/MM/DD or YYYY-MM-DD")]
+    NotADate { text: String },
+
+    /// A file or folder that cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+
+    /// The plotting library refused to draw.
+    #[error("plot: {0}")]
+    Draw(#[from] plotters::drawing::DrawingAreaErrorKind<std::io::Error>),
+}
+
+/// The result of a fallible operation.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,279 @@
+//! The ways to run a stack: on a batch, on a padded batch with lengths, on a packed sequence.
+
+use rand::Rng;
+use refrain_autograd::Var;
+use refrain_tensor::{Real, Shape, Tensor};
+
+use super::{
+    packed::{PackedSequence, pack_padded_sequence, pad_packed_sequence},
+    shape::{Sequence, check_state},
+    stack::{Stack, States},
+    steps::Steps,
+};
+use crate::{Error, Result};
+
+impl<T: Real> Stack<T> {
+    /// A batch of sequences of one length, or one sequence without a batch axis.
+    pub(crate) fn on_batch<'t, R: Rng + ?Sized>(
+        &self,
+        input: &Var<'t, T>,
+        initial: Option<States<'t, T>>,
+        rng: Option<&mut R>,
+    ) -> Result<(Var<'t, T>, States<'t, T>)> {
+        let sequence = self.check(input, initial.as_ref())?;
+        let batched = sequence.batched;
+        let initial = match initial {
+            Some(states) if !batched => Some(states.map(|state| Ok(state.unsqueeze(1)?))?),
+            other => other,
+        };
+        let time_major = batched && self.options.batch_first;
+        let x = if time_major { input.transpose(0, 1)? } else { input.clone() };
+        let rows = x.reshape([sequence.steps * sequence.batch, self.options.input_size])?;
+        let steps = Steps::equal(sequence.steps, sequence.batch);
+        let (y, last) = self.run(&rows, &steps, initial.as_ref(), rng)?;
+        let width = y.shape()[1];
+        if !batched {
+            return Ok((y, last.map(|state| Ok(state.squeeze(1)?))?));
+        }
+        let y = y.reshape([sequence.steps, sequence.batch, width])?;
+        Ok((if time_major { y.transpose(0, 1)? } else { y }, last))
+    }
+
+    /// A padded batch of sequences of the given lengths.
+    pub(crate) fn on_padded<'t, R: Rng + ?Sized>(
+        &self,
+        input: &Var<'t, T>,
+        lengths: &[usize],
+        initial: Option<States<'t, T>>,
+        rng: Option<&mut R>,
+    ) -> Result<(Var<'t, T>, States<'t, T>)> {
+        let sequence = self.check(input, initial.as_ref())?;
+        if !sequence.batched {
+            let axes =
+                if self.options.batch_first { "[batch, seq, features]" } else { "[seq, batch, features]" };
+            return Err(Error::Rank { op: self.kind.op(), shape: (*input.shape()).into(), axes });
+        }
+        let packed = pack_padded_sequence(input, lengths, self.options.batch_first)?;
+        let (packed, last) = self.on_packed(&packed, initial, rng)?;
+        let (y, _) = pad_packed_sequence(&packed, self.options.batch_first, T::zero(), Some(sequence.steps))?;
+        Ok((y, last))
+    }
+
+    /// A packed sequence.
+    pub(crate) fn on_packed<'t, R: Rng + ?Sized>(
+        &self,
+        packed: &PackedSequence<'t, T>,
+        initial: Option<States<'t, T>>,
+        rng: Option<&mut R>,
+    ) -> Result<(PackedSequence<'t, T>, States<'t, T>)> {
+        let (op, shape) = (self.kind.op(), *packed.data().shape());
+        let (found, expected) = (shape[1], self.options.input_size);
+        if found != expected {
+            return Err(Error::Features {
+                op,
+                found,
+                expected,
+                shape: shape.into(),
+                axes: "[rows, features]",
+            });
+        }
+        let batch = packed.batch_size();
+        let sequence = Sequence { steps: packed.batch_sizes().len(), batch, batched: true };
+        self.check_states(&sequence, initial.as_ref())?;
+        let reordered = |states: States<'t, T>, order: &[usize]| {
+            if order.is_sorted() {
+                return Ok(states);
+            }
+            let order = Tensor::from_vec(order.to_vec(), [batch])?;
+            states.map(|state| Ok(state.index_select(1, &order)?))
+        };
+        let initial = initial.map(|states| reordered(states, packed.sorted_indices())).transpose()?;
+        let (y, last) =
+            self.run(packed.data(), packed.steps(), initial.as_ref(), rng)?;
+        Ok((packed.with_data(y), reordered(last, packed.unsorted_indices())?))
+    }
+
+    fn check(&self, input: &Var<'_, T>, initial: Option<&States<'_, T>>) -> Result<Sequence> {
+        let sequence =
+            Sequence::of(self.kind.op(), *input.shape(), self.options.input_size, self.options.batch_first)?;
+        self.check_states(&sequence, initial)?;
+        Ok(sequence)
+    }
+
+    fn check_states(&self, sequence: &Sequence, initial: Option<&States<'_, T>>) -> Result<()> {
+        let Some(States { h, c }) = initial else { return Ok(()) };
+        let (op, axes) = (self.kind.op(), sequence.state_axes());
+        let shape = |size| -> Shape { sequence.state_shape(self.states(), size) };
+        check_state(op, "h_0", h.shape(), shape(self.options.state_size()), axes)?;
+        c.as_ref()
+            .map_or(Ok(()), |c| check_state(op, "c_0", c.shape(), shape(self.options.hidden_size), axes))
+    }
+}
+
+impl<'t, T: Real> States<'t, T> {
+    fn map(self, f: impl Fn(&Var<'t, T>) -> Result<Var<'t, T>>) -> Result<Self> {
+        Ok(Self { h: f(&self.h)?, c: self.c.as_ref().map(f).transpose()? })
+    }
+}
+
+/// A recurrent layer together with a random generator: the layer with its dropout.
+///
+/// Made by the `training` method of [`RNN`](crate::RNN), [`LSTM`](crate::LSTM) and
+/// [`GRU`](crate::GRU). On an inference tape nothing is dropped.
+#[derive(Debug)]
+pub struct Training<'m, M, R: ?Sized> {
+    pub(crate) layer: &'m M,
+    pub(crate) rng: &'m mut R,
+}
+
+/// The methods that run a layer, for a type that holds a `stack`; `$state` is what it carries.
+macro_rules! sequence_methods {
+    ($layer:ident, $state:ty) => {
+        impl<T: Real> $layer<T> {
+            /// Runs a batch of sequences from the initial state, or from 0 where it is not given,
+            /// and returns the states of the top layer at every step and those of every layer
+            /// after its last one: `(output, last)`. The shapes are those of the table above.
+            ///
+            /// # Errors
+            /// [`crate::Error::Rank`], [`crate::Error::Features`], [`crate::Error::Empty`] for the
+            /// input, [`crate::Error::State`] for the state, [`crate::Error::NoGenerator`] where
+            /// the layer has dropout and the tape records.
+            pub fn forward<'t>(
+                &self,
+                input: &Var<'t, T>,
+                initial: Option<&$state>,
+            ) -> Result<(Var<'t, T>, $state)> {
+                let (y, last) = self.stack.on_batch::<NoRng>(input, initial.map(States::from), None)?;
+                Ok((y, last.into()))
+            }
+
+            /// [`forward`](Self::forward) for sequences of different lengths in a padded batch.
+            /// The lengths may come in any order. What lies behind the end of a sequence takes no
+            /// part: its outputs are 0, the last state is that of the sequence's own last step,
+            /// and the second direction begins there.
+            ///
+            /// # Errors
+            /// Those of [`forward`](Self::forward) and of
+            /// [`pack_padded_sequence`](crate::pack_padded_sequence).
+            pub fn forward_padded<'t>(
+                &self,
+                input: &Var<'t, T>,
+                lengths: &[usize],
+                initial: Option<&$state>,
+            ) -> Result<(Var<'t, T>, $state)> {
+                let (y, last) =
+                    self.stack.on_padded::<NoRng>(input, lengths, initial.map(States::from), None)?;
+                Ok((y, last.into()))
+            }
+
+            /// [`forward`](Self::forward) for a packed sequence. States are in the order of the
+            /// sequences as they were packed.
+            ///
+            /// # Errors
+            /// Those of [`forward`](Self::forward).
+            pub fn forward_packed<'t>(
+                &self,
+                input: &PackedSequence<'t, T>,
+                initial: Option<&$state>,
+            ) -> Result<(PackedSequence<'t, T>, $state)> {
+                let (y, last) = self.stack.on_packed::<NoRng>(input, initial.map(States::from), None)?;
+                Ok((y, last.into()))
+            }
+
+            /// This layer with a generator for its dropout: `layer.training(&mut rng).forward(..)`.
+            pub fn training<'m, R: Rng + ?Sized>(&'m self, rng: &'m mut R) -> Training<'m, Self, R> {
+                Training { layer: self, rng }
+            }
+
+            /// The number of features of the input.
+            pub fn input_size(&self) -> usize {
+                self.stack.options.input_size
+            }
+
+            /// The number of hidden units of each layer and direction.
+            pub fn hidden_size(&self) -> usize {
+                self.stack.options.hidden_size
+            }
+
+            /// The number of layers.
+            pub fn num_layers(&self) -> usize {
+                self.stack.options.num_layers
+            }
+
+            /// Whether there is a second direction.
+            pub fn is_bidirectional(&self) -> bool {
+                self.stack.options.bidirectional
+            }
+
+            /// The parameters of one layer in one direction, or `None` where there is no such one.
+            pub fn cell(&self, layer: usize, reverse: bool) -> Option<&CellParameters<T>> {
+                self.stack.cell(layer, reverse)
+            }
+        }
+
+        impl<T: Real, R: Rng + ?Sized> Training<'_, $layer<T>, R> {
+            #[doc = concat!("[`", stringify!($layer), "::forward`] with dropout between layers.")]
+            ///
+            /// # Errors
+            #[doc = concat!("Those of [`", stringify!($layer), "::forward`].")]
+            pub fn forward<'t>(
+                &mut self,
+                input: &Var<'t, T>,
+                initial: Option<&$state>,
+            ) -> Result<(Var<'t, T>, $state)> {
+                let (y, last) =
+                    self.layer.stack.on_batch(input, initial.map(States::from), Some(&mut *self.rng))?;
+                Ok((y, last.into()))
+            }
+
+            #[doc = concat!("[`", stringify!($layer), "::forward_padded`] with dropout between layers.")]
+            ///
+            /// # Errors
+            #[doc = concat!("Those of [`", stringify!($layer), "::forward_padded`].")]
+            pub fn forward_padded<'t>(
+                &mut self,
+                input: &Var<'t, T>,
+                lengths: &[usize],
+                initial: Option<&$state>,
+            ) -> Result<(Var<'t, T>, $state)> {
+                let (initial, rng) = (initial.map(States::from), Some(&mut *self.rng));
+                let (y, last) = self.layer.stack.on_padded(input, lengths, initial, rng)?;
+                Ok((y, last.into()))
+            }
+
+            #[doc = concat!("[`", stringify!($layer), "::forward_packed`] with dropout between layers.")]
+            ///
+            /// # Errors
+            #[doc = concat!("Those of [`", stringify!($layer), "::forward_packed`].")]
+            pub fn forward_packed<'t>(
+                &mut self,
+                input: &PackedSequence<'t, T>,
+                initial: Option<&$state>,
+            ) -> Result<(PackedSequence<'t, T>, $state)> {
+                let (y, last) =
+                    self.layer.stack.on_packed(input, initial.map(States::from), Some(&mut *self.rng))?;
+                Ok((y, last.into()))
+            }
+        }
+
+        impl<T: Real> crate::Module<T> for $layer<T> {
+            fn visit<'m>(
+                &'m self,
+                visitor: &mut dyn FnMut(std::fmt::Arguments<'_>, &'m refrain_autograd::Parameter<T>),
+            ) {
+                crate::Module::visit(&self.stack, visitor);
+            }
+
+            fn visit_mut<'m>(
+                &'m mut self,
+                visitor: &mut dyn FnMut(std::fmt::Arguments<'_>, &'m mut refrain_autograd::Parameter<T>),
+            ) {
+                crate::Module::visit_mut(&mut self.stack, visitor);
+            }
+        }
+    };
+}
+pub(crate) use sequence_methods;
+
+/// The type of the generator that is not there.
+pub(crate) type NoRng = rand::rngs::Xoshiro256PlusPlus;
