@@ -65,6 +65,18 @@ pub enum Error {
     #[error("{op}: length {length} of sequence {position} is not from 1 to {longest}")]
     Length { op: &'static str, length: usize, position: usize, longest: usize },
 
+    /// Names that a model and a state dict do not share.
+    #[error("load: {}", names(missing, unexpected))]
+    Names { missing: Vec<String>, unexpected: Vec<String> },
+
+    /// A name that comes twice.
+    #[error("state dict: there are two values for {name}")]
+    DuplicateName { name: String },
+
+    /// A value of another shape than its parameter.
+    #[error("load: the value for {name} has shape {found}, the parameter {expected}")]
+    ValueShape { name: String, found: Box<Shape>, expected: Box<Shape> },
+
     /// A class that is not among the classes.
     #[error(
         "{op}: target {class} at position {position} is not a class; there are {classes}, counted from 0"
@@ -88,3 +100,12 @@ pub enum Error {
 
 /// The result of a fallible operation of a layer or a loss.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// What is missing and what is too much, in one sentence.
+fn names(missing: &[String], unexpected: &[String]) -> String {
+    let missing = (!missing.is_empty())
+        .then(|| format!("the model has {}, for which there is no value", missing.join(", ")));
+    let unexpected = (!unexpected.is_empty())
+        .then(|| format!("there are values for {}, which the model does not have", unexpected.join(", ")));
+    missing.into_iter().chain(unexpected).collect::<Vec<_>>().join("; ")
+}

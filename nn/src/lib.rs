@@ -7,16 +7,20 @@ mod embedding;
 mod error;
 mod gradcheck;
 mod init;
+mod layer_norm;
 mod linear;
 mod loss;
 mod module;
 mod recurrent;
+mod sequential;
+mod state_dict;
 
 pub use activation::Activation;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use gradcheck::gradcheck_module;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use loss::{BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, Reduction};
 pub use module::Module;
@@ -29,3 +33,5 @@ pub use recurrent::{
 };
 pub use refrain_autograd::Parameter;
 pub use refrain_tensor::Real;
+pub use sequential::{Layer, Sequential};
+pub use state_dict::StateDict;

@@ -10,8 +10,8 @@ use proptest::{
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var, gradcheck};
 use refrain_nn::{
-    BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Error, GRU, LSTM, Linear, MSELoss, Module, RNN,
-    Reduction, gradcheck_module,
+    BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Error, GRU, LSTM, LayerNorm, Linear, MSELoss, Module,
+    RNN, Reduction, gradcheck_module,
 };
 use refrain_tensor::Tensor;
 
@@ -81,7 +81,7 @@ fn of_layer<M: Module<f64>>(
     .map_err(|error| error.to_string())
 }
 
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("linear", |s, seen| {
         let layer = Linear::new(s.columns, s.rows + 1, &mut s.rng()).unwrap();
         of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
@@ -89,6 +89,13 @@ const CHECKS: [(&str, Check); 9] = [
     ("linear without bias", |s, seen| {
         let layer = Linear::without_bias(s.columns, 2, &mut s.rng()).unwrap();
         of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
+    }),
+    ("layer_norm", |s, seen| {
+        // The variance of one number is 0: the slope is steep there, and not of interest.
+        let x = s.input(1);
+        let x = Tensor::cat(&[x.clone(), x.mul_scalar(-0.5), x.add_scalar(1.0)], -1).unwrap();
+        let layer = LayerNorm::new(3 * s.columns).unwrap();
+        of_layer(layer, |layer, x| layer.forward(x), x, seen)
     }),
     ("rnn", |s, seen| {
         let layer = RNN::builder(s.columns, s.rows).num_layers(2).build(&mut s.rng()).unwrap();

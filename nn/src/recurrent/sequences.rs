@@ -88,8 +88,7 @@ impl<T: Real> Stack<T> {
             states.map(|state| Ok(state.index_select(1, &order)?))
         };
         let initial = initial.map(|states| reordered(states, packed.sorted_indices())).transpose()?;
-        let (y, last) =
-            self.run(packed.data(), packed.steps(), initial.as_ref(), rng)?;
+        let (y, last) = self.run(packed.data(), packed.steps(), initial.as_ref(), rng)?;
         Ok((packed.with_data(y), reordered(last, packed.unsorted_indices())?))
     }
 

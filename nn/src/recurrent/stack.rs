@@ -204,7 +204,11 @@ impl<T: Real> Stack<T> {
     }
 
     /// The output of a layer on its way to the next, with dropout where a pass trains.
-    fn between_layers<'t>(&self, x: &Var<'t, T>, rng: Option<&mut (impl Rng + ?Sized)>) -> Result<Var<'t, T>> {
+    fn between_layers<'t>(
+        &self,
+        x: &Var<'t, T>,
+        rng: Option<&mut (impl Rng + ?Sized)>,
+    ) -> Result<Var<'t, T>> {
         let p = self.options.dropout;
         match rng {
             _ if p == 0.0 || !x.tape().records() => Ok(x.clone()),
