@@ -4,7 +4,7 @@ use refrain_tensor::{Layout, Number, Real, Tensor};
 
 use crate::{
     Error, Gradients, Result, Tape, Var,
-    tape::{CONSTANT, List, Way},
+    tape::{CONSTANT, Way},
 };
 
 impl<T: Real> Var<'_, T> {
@@ -12,11 +12,17 @@ impl<T: Real> Var<'_, T> {
     /// depends on.
     ///
     /// What a node kept for its backward is freed as it is used, so this runs once for each
-    /// recorded node.
+    /// recorded node. A second result may use the leaves of the first, but no computation in
+    /// common: that is [`Error::Spent`], found only on reaching it, when what came before on the
+    /// way is spent as well. After any error from here, record the computation again.
+    ///
+    /// Takes a slot in memory for each node of the tape up to this one, whether or not the result
+    /// depends on it: a small result late on a long tape costs a pass over the whole of it.
     ///
     /// # Errors
     /// [`Error::NotScalar`] where there is not one element, [`Error::NothingRecorded`],
-    /// [`Error::Spent`] the second time.
+    /// [`Error::Spent`] the second time; [`Error::Backward`], [`Error::GradientShape`] and
+    /// [`Error::GradientCount`] from a backward that was recorded with [`Tape::record`].
     pub fn backward(&self) -> Result<Gradients<T>> {
         if self.value().numel() != 1 {
             return Err(Error::NotScalar { shape: (*self.shape()).into() });
@@ -25,10 +31,12 @@ impl<T: Real> Var<'_, T> {
     }
 
     /// The gradients of Σ cotangent · self: the cotangent is the gradient of some further result
-    /// with respect to this variable, and has its shape.
+    /// with respect to this variable, and has its shape. What [`Var::backward`] says of spent
+    /// nodes and memory holds here too.
     ///
     /// # Errors
-    /// [`Error::Cotangent`] for another shape, [`Error::NothingRecorded`], [`Error::Spent`].
+    /// [`Error::Cotangent`] for another shape, [`Error::NothingRecorded`], and from the way back
+    /// those of [`Var::backward`].
     ///
     /// ```
     /// use refrain_autograd::{Error, Tape};
@@ -52,52 +60,64 @@ impl<T: Real> Var<'_, T> {
 }
 
 impl<T: Real> Tape<T> {
+    /// Calls the backwards from `start` down. The list is never borrowed during such a call, so
+    /// that a backward may use the tape that it is on.
     fn go_back(&self, start: usize, cotangent: Tensor<T>) -> Result<Gradients<T>> {
-        let mut list = self.list().borrow_mut();
-        let List { nodes, inputs, .. } = &mut *list;
         let mut slots = Slots((0..=start).map(|_| None).collect());
         slots.0[start] = Some(cotangent);
         let mut gradients = Gradients::of_tape(self.id());
-        let mut needs = Vec::new();
+        let (mut inputs, mut needs) = (Vec::new(), Vec::new());
         // The order of recording is a topological order: when a node's turn comes, everything
         // that uses it has had its own.
         for index in (0..=start).rev() {
             let Some(gradient) = slots.0[index].take() else { continue };
-            let first = nodes[index].first_input as usize;
-            let end = nodes.get(index + 1).map_or(inputs.len(), |next| next.first_input as usize);
-            let (inputs, op) = (&inputs[first..end], nodes[index].op);
-            // Leaves stay, so that a second result may reach them; what is computed is spent.
-            match &mut nodes[index].way {
-                Way::Parameter(id) => gradients.push_parameter(*id, gradient),
+            let (op, way) = self.take_way(index, &mut inputs);
+            match way {
+                Way::Parameter(id) => gradients.push_parameter(id, gradient),
                 Way::Variable => gradients.push_variable(index as u32, gradient),
                 Way::Spent => return Err(Error::Spent { op }),
-                way => match std::mem::replace(way, Way::Spent) {
-                    Way::Op(backward) => {
-                        needs.clear();
-                        needs.extend(inputs.iter().map(|&input| input != CONSTANT));
-                        backward(&gradient, &needs, &mut |k, part| {
-                            let Some(&input) = inputs.get(k).filter(|&&input| input != CONSTANT) else {
-                                return Ok(());
-                            };
-                            let expected = nodes[input as usize].shape;
-                            let found = *part.shape();
-                            let part = part.sum_to(expected).map_err(|_| Error::GradientShape {
-                                op,
-                                input: k,
-                                found: found.into(),
-                                expected: expected.into(),
-                            })?;
-                            slots.add(input, part)
+                Way::Part(layout) => {
+                    let shape = self.list().borrow().nodes[inputs[0] as usize].shape;
+                    slots.add_part(inputs[0], &shape, layout, &gradient)?;
+                }
+                Way::Op(backward) => {
+                    needs.clear();
+                    needs.extend(inputs.iter().map(|&input| input != CONSTANT));
+                    backward(&gradient, &needs, &mut |k, part| {
+                        let Some(&input) = inputs.get(k).filter(|&&input| input != CONSTANT) else {
+                            return Ok(());
+                        };
+                        let expected = self.list().borrow().nodes[input as usize].shape;
+                        let found = *part.shape();
+                        let part = part.sum_to(expected).map_err(|_| Error::GradientShape {
+                            op,
+                            input: k,
+                            found: found.into(),
+                            expected: expected.into(),
                         })?;
-                    }
-                    Way::Part(layout) => {
-                        slots.add_part(inputs[0], &nodes[inputs[0] as usize].shape, layout, &gradient)?
-                    }
-                    Way::Parameter(_) | Way::Variable | Way::Spent => {}
-                },
+                        slots.add(input, part)
+                    })?;
+                }
             }
         }
         Ok(gradients)
+    }
+
+    /// The name of a node and the way back from it, its inputs copied to `inputs`. Leaves stay, so
+    /// that a second result may reach them; what is computed is spent.
+    fn take_way(&self, index: usize, inputs: &mut Vec<u32>) -> (&'static str, Way<T>) {
+        let mut list = self.list().borrow_mut();
+        let first = list.nodes[index].first_input as usize;
+        let end = list.nodes.get(index + 1).map_or(list.inputs.len(), |next| next.first_input as usize);
+        inputs.clear();
+        inputs.extend_from_slice(&list.inputs[first..end]);
+        let node = &mut list.nodes[index];
+        let way = match node.way {
+            Way::Parameter(id) => Way::Parameter(id),
+            Way::Variable => Way::Variable,
+            _ => std::mem::replace(&mut node.way, Way::Spent),
+        };
+        (node.op, way)
     }
 }
 
@@ -194,5 +214,28 @@ mod tests {
         let (a, b) = (x.square(), x.mul_scalar(2.0));
         assert_eq!(a.backward().unwrap().of(&x), Some(&Tensor::from(6.0)));
         assert_eq!(b.backward().unwrap().of(&x), Some(&Tensor::from(2.0)));
+    }
+
+    #[test]
+    fn a_backward_may_use_the_tape_that_it_is_on() {
+        let tape: &'static Tape<f64> = Box::leak(Box::default());
+        let x = tape.variable(Tensor::from(3.0));
+        let y = tape
+            .record("curious", [&x], Tensor::from(9.0), |g, _| {
+                let inner = tape.variable(Tensor::from(3.0));
+                let slope = inner.square().backward().unwrap().of(&inner).unwrap().mul(g)?;
+                Ok([Some(slope.add_scalar(tape.len() as f64))])
+            })
+            .unwrap();
+        assert_eq!(y.mul_scalar(2.0).backward().unwrap().of(&x), Some(&Tensor::from(6.0 * 2.0 + 5.0)));
+    }
+
+    #[test]
+    fn none_for_a_needed_input_is_zero() {
+        let tape = Tape::<f64>::new();
+        let (x, z) = (tape.variable(Tensor::from(3.0)), tape.variable(Tensor::from(4.0)));
+        let y = tape.record("deaf", [&x], Tensor::from(9.0), |_, _| Ok([None])).unwrap() + &z;
+        let gradients = y.backward().unwrap();
+        assert_eq!((gradients.of(&x), gradients.of(&z)), (None, Some(&Tensor::from(1.0))));
     }
 }

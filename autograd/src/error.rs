@@ -43,6 +43,16 @@ pub enum Error {
     )]
     GradientShape { op: &'static str, input: usize, found: Box<Shape>, expected: Box<Shape> },
 
+    /// An operation's backward returned another number of gradients than it has inputs.
+    #[error("backward of {op}: expected a gradient or None for each of {expected} inputs, found {found}")]
+    GradientCount { op: &'static str, found: usize, expected: usize },
+
+    /// A part that reads outside its input, or whose shape depends on how the input is stored.
+    #[error(
+        "{op}: the layout of shape {part} is not a part of the input of shape {input}; derive it from the layout that is given"
+    )]
+    NotAPart { op: &'static str, part: Box<Shape>, input: Box<Shape> },
+
     /// An operation's backward failed.
     #[error("backward of {op}: {source}")]
     Backward { op: &'static str, source: refrain_tensor::Error },

@@ -60,6 +60,16 @@ pub enum GradcheckError {
     )]
     Mismatch { input: usize, shape: Shape, element: Vec<usize>, backward: f64, difference: f64 },
 
+    /// A gradient of another shape than its input.
+    #[error("gradcheck: input {input} has shape {expected}, its gradient {found}")]
+    Shape { input: usize, found: Box<Shape>, expected: Box<Shape> },
+
+    /// Settings that no gradient can be held to.
+    #[error(
+        "gradcheck: expected a finite eps > 0 and tolerances >= 0, found eps {eps:e}, rtol {rtol:e} and atol {atol:e}"
+    )]
+    Settings { eps: f64, rtol: f64, atol: f64 },
+
     /// The function failed on its inputs, or its backward did.
     #[error("gradcheck: the function failed: {0}")]
     Function(Box<dyn StdError + Send + Sync>),
@@ -69,12 +79,14 @@ impl Gradcheck {
     /// [`gradcheck`] with these settings.
     ///
     /// # Errors
-    /// Those of [`gradcheck`].
+    /// Those of [`gradcheck`]; [`GradcheckError::Settings`] where the step is not a finite number
+    /// above 0 or a tolerance is negative or NaN.
     pub fn check<F, E>(&self, function: F, inputs: &[Tensor<f64>]) -> Result<(), GradcheckError>
     where
         F: for<'t> Fn(&'t Tape<f64>, &[Var<'t, f64>]) -> Result<Var<'t, f64>, E>,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
+        self.check_settings()?;
         let tape = Tape::new();
         let variables: Vec<_> = inputs.iter().map(|x| tape.variable(x.clone())).collect();
         let y = function(&tape, &variables).map_err(|e| GradcheckError::Function(e.into()))?;
@@ -103,7 +115,8 @@ impl Gradcheck {
     /// `value_at`, which maps a changed input to the weighted result.
     ///
     /// # Errors
-    /// [`GradcheckError::Mismatch`], and those of `value_at`.
+    /// [`GradcheckError::Mismatch`], [`GradcheckError::Shape`], [`GradcheckError::Settings`], and
+    /// those of `value_at`.
     pub fn compare(
         &self,
         input: usize,
@@ -111,6 +124,11 @@ impl Gradcheck {
         gradient: Option<&Tensor<f64>>,
         mut value_at: impl FnMut(Tensor<f64>) -> Result<f64, GradcheckError>,
     ) -> Result<(), GradcheckError> {
+        self.check_settings()?;
+        if let Some(gradient) = gradient.filter(|gradient| gradient.shape() != x.shape()) {
+            let (found, expected) = (*gradient.shape(), *x.shape());
+            return Err(GradcheckError::Shape { input, found: found.into(), expected: expected.into() });
+        }
         let gradient = gradient.map(Tensor::to_vec);
         for k in 0..x.numel() {
             let mut moved = |step: f64| {
@@ -128,6 +146,12 @@ impl Gradcheck {
             }
         }
         Ok(())
+    }
+
+    fn check_settings(&self) -> Result<(), GradcheckError> {
+        let &Self { eps, rtol, atol } = self;
+        let usable = eps.is_finite() && eps > 0.0 && rtol >= 0.0 && atol >= 0.0;
+        if usable { Ok(()) } else { Err(GradcheckError::Settings { eps, rtol, atol }) }
     }
 }
 
@@ -176,6 +200,35 @@ mod tests {
         let x = [Tensor::from([1.0])];
         gradcheck(|tape, _| Ok::<_, crate::Error>(tape.constant(Tensor::from([2.0]))), &x).unwrap();
         assert!(gradcheck(|_, x| Ok::<_, crate::Error>(x[0].detach().square()), &x).is_err());
+    }
+
+    #[test]
+    fn a_gradient_of_another_shape_is_refused() {
+        let (x, gradient) = (Tensor::from([1.0, 2.0]), Tensor::from([1.0]));
+        let error = Gradcheck::default().compare(3, &x, Some(&gradient), |_| Ok(0.0)).unwrap_err();
+        assert_eq!(error.to_string(), "gradcheck: input 3 has shape [2], its gradient [1]");
+    }
+
+    #[test]
+    fn settings_that_check_nothing_are_refused() {
+        let usual = Gradcheck::default();
+        let settings = [
+            Gradcheck { eps: 0.0, ..usual },
+            Gradcheck { eps: -1e-6, ..usual },
+            Gradcheck { eps: f64::NAN, ..usual },
+            Gradcheck { eps: f64::INFINITY, ..usual },
+            Gradcheck { rtol: f64::NAN, ..usual },
+            Gradcheck { atol: -1.0, ..usual },
+        ];
+        for settings in settings {
+            let results = [
+                settings.check(|_, x| Ok::<_, crate::Error>(x[0].square()), &[Tensor::from([1.0])]),
+                settings.compare(0, &Tensor::from([1.0]), None, |_| Ok(0.0)),
+            ];
+            for result in results {
+                assert!(matches!(result, Err(GradcheckError::Settings { .. })), "{settings:?}: {result:?}");
+            }
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{Error, Parameter, ParameterId, Result, Var};
 pub struct Gradients<T> {
     tape: u64,
     parameters: BTreeMap<ParameterId, Tensor<T>>,
+    /// In descending order of the nodes, as a backward meets them.
     variables: Vec<(u32, Tensor<T>)>,
 }
 
@@ -35,11 +36,13 @@ impl<T: Real> Gradients<T> {
         self.parameters.get(&parameter.id())
     }
 
-    /// The gradient of a [variable](crate::Tape::variable) of the tape; `None` where the result
-    /// did not depend on it, or the variable is of another tape.
+    /// The gradient of a [variable](crate::Tape::variable) of the tape. Only these leaves keep
+    /// theirs: `None` for anything computed from others, for a parameter (see
+    /// [`Gradients::get`]), for what the result did not depend on, and for another tape.
     pub fn of(&self, variable: &Var<'_, T>) -> Option<&Tensor<T>> {
         let node = variable.node().filter(|_| variable.tape().id() == self.tape)?;
-        self.variables.iter().find(|(of, _)| *of == node).map(|(_, gradient)| gradient)
+        let place = self.variables.binary_search_by(|(of, _)| node.cmp(of)).ok()?;
+        Some(&self.variables[place].1)
     }
 
     /// Sets the gradient of a parameter, computed elsewhere: by another process, or by hand.
@@ -63,8 +66,19 @@ impl<T: Real> Gradients<T> {
     /// batch. The gradients of variables, which belong to a tape, stay as they are.
     ///
     /// # Errors
-    /// [`Error::Tensor`] where a parameter has changed its shape in between.
+    /// [`Error::ParameterShape`] where the two have gradients of different shapes for a
+    /// parameter; then nothing is added.
     pub fn merge(&mut self, other: Self) -> Result<()> {
+        for (id, gradient) in &other.parameters {
+            if let Some(sum) = self.parameters.get(id).filter(|sum| sum.shape() != gradient.shape()) {
+                let (found, expected) = (*gradient.shape(), *sum.shape());
+                return Err(Error::ParameterShape {
+                    op: "merge",
+                    found: found.into(),
+                    expected: expected.into(),
+                });
+            }
+        }
         for (id, gradient) in other.parameters {
             match self.parameters.get_mut(&id) {
                 Some(sum) => sum.add_assign(&gradient)?,
@@ -150,6 +164,32 @@ mod tests {
         assert_eq!(gradients.get(&p), Some(&Tensor::from([3.0, 4.0])));
         let message = gradients.insert(&p, Tensor::from(1.0)).unwrap_err().to_string();
         assert_eq!(message, "insert: the parameter has shape [2], the value []");
+    }
+
+    #[test]
+    fn merging_does_not_broadcast() {
+        let p = Parameter::new(Tensor::from([1.0, 2.0]));
+        let mut sum = gradients_of(&p, 2.0);
+        let mut other = Gradients::default();
+        other.push_parameter(p.id(), Tensor::from(1.0));
+        let message = sum.merge(other).unwrap_err().to_string();
+        assert_eq!(message, "merge: the parameter has shape [2], the value []");
+        assert_eq!(sum.get(&p), Some(&Tensor::from([2.0, 2.0])));
+    }
+
+    #[test]
+    fn each_leaf_finds_its_own_gradient_and_nothing_else_has_one() {
+        let tape = Tape::new();
+        let leaves: Vec<_> = (0..7).map(|k| tape.variable(Tensor::from(f64::from(k)))).collect();
+        let used = [0, 1, 3, 4, 6];
+        let middle = leaves[0].square();
+        let sum = used[1..].iter().fold(middle.clone(), |sum, &k: &usize| sum + leaves[k].square());
+        let gradients = sum.backward().unwrap();
+        for (k, leaf) in leaves.iter().enumerate() {
+            let expected = used.contains(&k).then(|| Tensor::from(2.0 * k as f64));
+            assert_eq!(gradients.of(leaf), expected.as_ref(), "leaf {k}");
+        }
+        assert_eq!((gradients.of(&middle), gradients.of(&sum)), (None, None));
     }
 
     #[test]

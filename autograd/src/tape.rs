@@ -33,12 +33,16 @@ pub(crate) type Sink<'a, T> = dyn FnMut(usize, Tensor<T>) -> Result<()> + 'a;
 ///
 /// A tape belongs to one thread:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// let tape = refrain_autograd::Tape::<f32>::new();
 /// std::thread::scope(|scope| { scope.spawn(|| tape.len()); });
 /// ```
 ///
 /// A model does not; see [`Parameter`].
+///
+/// # Panics
+/// Recording panics where a tape would hold 2³² − 1 nodes or inputs of nodes: hundreds of
+/// gigabytes of them.
 pub struct Tape<T> {
     id: u64,
     records: bool,
@@ -160,8 +164,8 @@ impl<T: Real> Tape<T> {
     /// Records one computation: its inputs, its value, and the way back.
     ///
     /// `backward` gets the gradient of the value and, for each input, whether its gradient is
-    /// needed; it returns the gradients of those inputs. It is an error for it to fail. A
-    /// gradient may have the shape that the input was broadcast to: the tape sums it down, so no
+    /// needed; it returns the gradients of those inputs. `None` for an input whose gradient is
+    /// needed means zero. It is an error for it to fail. A gradient may have the shape that the input was broadcast to: the tape sums it down, so no
     /// backward handles broadcasting. `op` is what errors call the computation.
     ///
     /// # Errors
@@ -195,7 +199,9 @@ impl<T: Real> Tape<T> {
         }))
     }
 
-    /// [`Tape::record`] for a number of inputs that only run time knows.
+    /// [`Tape::record`] for a number of inputs that only run time knows. `backward` returns a
+    /// gradient or `None` for each of them, or [`Var::backward`] fails with
+    /// [`Error::GradientCount`].
     ///
     /// # Errors
     /// [`Error::OtherTape`] where an input is of another tape.
@@ -209,7 +215,11 @@ impl<T: Real> Tape<T> {
         self.check(op, inputs)?;
         Ok(self.push(op, inputs, value, || {
             Way::Op(Box::new(move |gradient, needs, sink| {
-                send(backward(gradient, needs).map_err(|source| Error::Backward { op, source })?, sink)
+                let gradients = backward(gradient, needs).map_err(|source| Error::Backward { op, source })?;
+                if gradients.len() != needs.len() {
+                    return Err(Error::GradientCount { op, found: gradients.len(), expected: needs.len() });
+                }
+                send(gradients, sink)
             }))
         }))
     }
@@ -218,8 +228,12 @@ impl<T: Real> Tape<T> {
     /// through the view, without a tensor of the whole size for each part, so that going back
     /// through all T slices of a sequence costs as much as the sequence, not T times that.
     ///
+    /// `layout` is asked twice: for the view of the value as it is stored, and for the place in a
+    /// gradient, which lies in row-major order.
+    ///
     /// # Errors
-    /// Those of `layout`.
+    /// Those of `layout`; [`Error::NotAPart`] where its result reads outside what it was given, or
+    /// its two results have different shapes; [`Error::OtherTape`].
     pub fn record_part(
         &self,
         op: &'static str,
@@ -227,8 +241,13 @@ impl<T: Real> Tape<T> {
         layout: impl Fn(Layout) -> TensorResult<Layout>,
     ) -> Result<Var<'_, T>> {
         self.check(op, &[input])?;
-        let value = input.value().view(&layout)?;
-        let part = layout(Layout::contiguous(op, *input.shape())?)?;
+        let (stored, in_order) = (*input.value().layout(), Layout::contiguous(op, *input.shape())?);
+        let (view, part) = (layout(stored)?, layout(in_order)?);
+        if view.shape() != part.shape() || !lies_in(&view, &stored) || !lies_in(&part, &in_order) {
+            let (part, input) = (*view.shape(), *input.shape());
+            return Err(Error::NotAPart { op, part: part.into(), input: input.into() });
+        }
+        let value = input.value().view(|_| Ok(view))?;
         Ok(self.push(op, &[input], value, || Way::Part(part)))
     }
 
@@ -259,7 +278,7 @@ impl<T: Real> Tape<T> {
         let mut list = self.list.borrow_mut();
         let index = list.nodes.len();
         assert!(index < CONSTANT as usize, "a tape holds at most {CONSTANT} nodes");
-        let first_input = list.inputs.len() as u32;
+        let first_input = u32::try_from(list.inputs.len()).expect("a tape holds at most 2^32 - 1 inputs");
         list.inputs.extend(inputs.iter().map(|input| input.node().unwrap_or(CONSTANT)));
         list.nodes.push(Node { op, shape, first_input, way });
         index as u32
@@ -277,6 +296,21 @@ impl<T: Real> Tape<T> {
     pub fn ops(&self) -> Vec<&'static str> {
         self.list.borrow().nodes.iter().map(|node| node.op).collect()
     }
+}
+
+/// Whether the positions of `part` lie between the first and the last of `whole`.
+fn lies_in(part: &Layout, whole: &Layout) -> bool {
+    let Some((low, high)) = reach(part) else { return true };
+    reach(whole).is_some_and(|(first, last)| first <= low && high <= last)
+}
+
+/// The first and the last position of a layout in its storage; `None` where it has no elements.
+fn reach(layout: &Layout) -> Option<(i128, i128)> {
+    let start = layout.offset() as i128;
+    layout.shape().iter().zip(layout.strides()).try_fold((start, start), |(low, high), (&size, &stride)| {
+        let end = stride as i128 * size.checked_sub(1)? as i128;
+        Some((low.saturating_add(end.min(0)), high.saturating_add(end.max(0))))
+    })
 }
 
 fn fresh_id() -> u64 {
@@ -342,5 +376,42 @@ mod tests {
             message,
             "add: the variables come from different tapes; a tape knows only what was recorded on it"
         );
+    }
+
+    #[test]
+    fn a_backward_of_another_count_of_gradients_is_refused() {
+        for found in [0, 1, 3] {
+            let tape = Tape::<f64>::new();
+            let (x, y) = (tape.variable(Tensor::from(1.0)), tape.constant(Tensor::from(1.0)));
+            let odd = tape
+                .record_list("odd", &[&x, &y], Tensor::from(1.0), move |g, _| {
+                    Ok(vec![Some(g.clone()); found])
+                })
+                .unwrap();
+            assert_eq!(
+                odd.backward().unwrap_err().to_string(),
+                format!("backward of odd: expected a gradient or None for each of 2 inputs, found {found}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_part_outside_its_input_is_refused_when_recorded() {
+        let row = |size: usize| Layout::contiguous("row", Shape::from([size]));
+        let tape = Tape::<f64>::new();
+        let storage = Tensor::from([1.0, 2.0, 3.0, 4.0]);
+        let whole = tape.variable(storage.clone());
+        let middle = tape.variable(storage.narrow(0, 1, 2).unwrap());
+        let repeated = tape.variable(Tensor::from(1.0).broadcast_to([3]).unwrap());
+        let empty = tape.variable(Tensor::zeros([0]).unwrap());
+        for (input, size) in [(&whole, 5), (&middle, 2), (&repeated, 2), (&empty, 1)] {
+            let error = tape.record_part("row", input, |_| row(size)).unwrap_err();
+            let (part, input) = (Shape::from([size]).into(), (*input.shape()).into());
+            assert_eq!(error, Error::NotAPart { op: "row", part, input });
+        }
+        let stored = |l: Layout| if l.offset() == 0 { l.narrow(0, 0, 1) } else { Ok(l) };
+        assert!(tape.record_part("row", &middle, stored).is_err());
+        assert_eq!(tape.record_part("row", &whole, |_| row(4)).unwrap().value(), &storage);
+        assert!(tape.record_part("row", &whole, |_| row(0)).is_ok());
     }
 }

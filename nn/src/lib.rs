@@ -27,9 +27,9 @@ pub use module::Module;
 #[doc(hidden)]
 pub use module::Path;
 pub use recurrent::{
-    CellParameters, GRU, GRUBuilder, GRUCell, LSTM, LSTMBuilder, LSTMCell, LSTMState, Nonlinearity,
-    PackedSequence, RNN, RNNBuilder, RNNCell, Training, pack_padded_sequence, pack_sequence,
-    pad_packed_sequence, pad_sequence,
+    CellParameters, GRU, GRUBuilder, GRUCell, LSTM, LSTMBuilder, LSTMCell, LSTMState, LayerNormLSTMCell,
+    Nonlinearity, PackedSequence, RNN, RNNBuilder, RNNCell, Training, VariationalDropout, Zoneout,
+    pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence,
 };
 pub use refrain_autograd::Parameter;
 pub use refrain_tensor::Real;

@@ -80,9 +80,9 @@ impl<T: Number> Tensor<T> {
     /// Each element brought into `low..=high`. NaN stays NaN.
     ///
     /// # Errors
-    /// [`Error::Bounds`] where `low > high`.
+    /// [`Error::Bounds`] where `low > high` or a bound is NaN.
     pub fn clamp(&self, low: T, high: T) -> Result<Self> {
-        if low > high {
+        if is_nan(low) || is_nan(high) || low > high {
             return Err(Error::Bounds { op: "clamp", low: format!("{low:?}"), high: format!("{high:?}") });
         }
         Ok(self.map(|x| {
@@ -101,7 +101,7 @@ impl<T: Number> Tensor<T> {
     /// # Errors
     /// [`Error::ShapeMismatch`] where `other` does not broadcast to this shape.
     pub fn add_assign(&mut self, other: &Self) -> Result<()> {
-        self.zip_assign(other, T::plus)
+        self.zip_assign_as("add_assign", other, T::plus)
     }
 }
 
@@ -121,15 +121,17 @@ pub(crate) fn smaller<T: Number>(a: T, b: T) -> T {
 }
 
 macro_rules! operator {
-    ($trait:ident $method:ident $example:literal) => {
+    ($trait:ident $method:ident $function:ident $example:literal) => {
         operator!(@ $trait $method $example, Tensor<T>, &Tensor<T>);
         operator!(@ $trait $method $example, Tensor<T>, Tensor<T>);
         operator!(@ $trait $method $example, &Tensor<T>, &Tensor<T>);
         operator!(@ $trait $method $example, &Tensor<T>, Tensor<T>);
-        operator!(@ $trait $method $example, Tensor<T>, T);
-        operator!(@ $trait $method $example, &Tensor<T>, T);
+        operator!(@number $trait $method $function $example, Tensor<T>);
+        operator!(@number $trait $method $function $example, &Tensor<T>);
+        operator!(@left $trait $method $example, f32: Tensor<f32>, &Tensor<f32>);
+        operator!(@left $trait $method $example, f64: Tensor<f64>, &Tensor<f64>);
     };
-    (@ $trait:ident $method:ident $example:literal, $left:ty, T) => {
+    (@number $trait:ident $method:ident $function:ident $example:literal, $left:ty) => {
         #[doc = concat!($example, " with a number on the right.")]
         ///
         /// # Panics
@@ -138,10 +140,26 @@ macro_rules! operator {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, other: T) -> Tensor<T> {
-                Tensor::$method(&self, &Tensor::scalar(other)).unwrap_or_else(|error| panic!("{error}"))
+                let divides = stringify!($method) == "div";
+                assert!(
+                    !divides || T::IS_FLOAT || other != T::ZERO || self.is_empty(),
+                    "{}",
+                    Error::DivisionByZero { op: "div", dtype: T::DTYPE }
+                );
+                self.map(|x| x.$function(other))
             }
         }
     };
+    (@left $trait:ident $method:ident $example:literal, $number:ident: $($right:ty),*) => {$(
+        #[doc = concat!($example, " with a number on the left.")]
+        impl std::ops::$trait<$right> for $number {
+            type Output = Tensor<$number>;
+            #[track_caller]
+            fn $method(self, other: $right) -> Tensor<$number> {
+                other.map(|x| std::ops::$trait::$method(self, x))
+            }
+        }
+    )*};
     (@ $trait:ident $method:ident $example:literal, $left:ty, $right:ty) => {
         #[doc = concat!($example, ", element by element, broadcast.")]
         ///
@@ -156,10 +174,10 @@ macro_rules! operator {
         }
     };
 }
-operator!(Add add "`a + b`");
-operator!(Sub sub "`a - b`");
-operator!(Mul mul "`a * b`");
-operator!(Div div "`a / b`");
+operator!(Add add plus "`a + b`");
+operator!(Sub sub minus "`a - b`");
+operator!(Mul mul times "`a * b`");
+operator!(Div div over "`a / b`");
 
 impl<T: Number> std::ops::Neg for &Tensor<T> {
     type Output = Tensor<T>;
@@ -187,6 +205,8 @@ mod tests {
         assert_eq!(&a * b.clone(), Tensor::from([[12.0, 16.0], [24.0, 32.0]]));
         assert_eq!(a.clone() / b.clone(), Tensor::from([[3.0, 4.0], [1.5, 2.0]]));
         assert_eq!(-&a * 0.5 + 1.0, Tensor::from([[-2.0, -3.0]]));
+        assert_eq!(1.0 - &b / 2.0, Tensor::from([[0.0], [-1.0]]));
+        assert_eq!(2.0f32 / Tensor::from([4.0]) * 3.0, Tensor::from([1.5]));
         assert_eq!(Tensor::from([u8::MAX]) + 1, Tensor::from([0u8]));
     }
 
@@ -197,14 +217,21 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "div: the divisor holds a zero, and i32 has no value")]
+    fn a_number_that_is_zero_divides_no_integer() {
+        let _ = Tensor::from([1, 2]) / 0;
+    }
+
+    #[test]
     fn extremes_pass_nan_on() {
         let (a, b) = (Tensor::from([1.0, f64::NAN, 3.0]), Tensor::from([2.0, 2.0, f64::NAN]));
         let text = |t: Result<Tensor<f64>>| format!("{:?}", t.unwrap().to_vec());
         assert_eq!(text(a.maximum(&b)), "[2.0, NaN, NaN]");
         assert_eq!(text(a.minimum(&b)), "[1.0, NaN, NaN]");
         assert_eq!(text(a.clamp(0.0, 2.0)), "[1.0, NaN, 2.0]");
+        assert!(a.clamp(f64::NAN, 1.0).is_err() && a.clamp(0.0, f64::NAN).is_err());
         let message = a.clamp(2.0, 1.0).unwrap_err().to_string();
-        assert_eq!(message, "clamp: expected finite bounds with low <= high, found 2.0 and 1.0");
+        assert_eq!(message, "clamp: expected bounds with low <= high, found 2.0 and 1.0");
     }
 
     #[test]
@@ -214,6 +241,6 @@ mod tests {
         a.add_assign(&Tensor::from(10)).unwrap();
         assert_eq!((a.to_vec(), b.to_vec()), (vec![11, 12], vec![1, 2]));
         let message = a.add_assign(&Tensor::from([1, 2, 3])).unwrap_err().to_string();
-        assert_eq!(message, "broadcast_to: a tensor has shape [3], expected [2]");
+        assert_eq!(message, "add_assign: a tensor has shape [3], expected [2]");
     }
 }

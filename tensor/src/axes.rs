@@ -52,6 +52,28 @@ impl<const N: usize> From<[isize; N]> for Axes {
 }
 
 impl Axes {
+    /// The axes of a list that is known only at run time; an empty one reduces nothing.
+    ///
+    /// # Errors
+    /// [`Error::RankTooHigh`] for more than [`MAX_RANK`] axes.
+    ///
+    /// ```
+    /// use refrain_tensor::{Axes, Tensor};
+    /// let t = Tensor::from([[1, 2], [3, 4]]);
+    /// let axes: Vec<isize> = (0..2).collect();
+    /// assert_eq!(t.sum(Axes::new(&axes)?)?.item()?, 10);
+    /// assert!(Axes::new(&[0; 9]).is_err());
+    /// # Ok::<(), refrain_tensor::Error>(())
+    /// ```
+    pub fn new(axes: &[isize]) -> Result<Self> {
+        if axes.len() > MAX_RANK {
+            return Err(Error::RankTooHigh { op: "axes", rank: axes.len() });
+        }
+        let mut named = [0; MAX_RANK];
+        named[..axes.len()].copy_from_slice(axes);
+        Ok(Self { named, count: Some(axes.len()), keep: false })
+    }
+
     /// The axes of `shape` at `true` places of `mask`, kept or not.
     pub(crate) fn from_mask(mask: [bool; MAX_RANK], rank: usize, keep: bool) -> Self {
         let mut axes = Self { named: [0; MAX_RANK], count: Some(0), keep };

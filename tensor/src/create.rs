@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use crate::{Element, Error, Layout, Number, Real, Result, Shape, Tensor};
+use crate::{Element, Error, Number, Real, Result, Shape, Tensor};
 
 /// A vector of `shape.numel()` copies of `value`, or an error where there is no room for it.
 pub(crate) fn filled<T: Element>(op: &'static str, shape: Shape, value: T) -> Result<Vec<T>> {
@@ -12,12 +12,15 @@ pub(crate) fn filled<T: Element>(op: &'static str, shape: Shape, value: T) -> Re
 }
 
 /// An empty vector with room for `shape.numel()` values, or an error where there is none.
-pub(crate) fn with_capacity<T: Element>(op: &'static str, shape: Shape) -> Result<Vec<T>> {
-    let count = Layout::contiguous(op, shape)?.shape().numel();
-    let bytes = count
+pub(crate) fn with_capacity<T>(op: &'static str, shape: Shape) -> Result<Vec<T>> {
+    // A row-major empty tensor has strides too: they, in bytes, must fit in the address space.
+    shape
+        .check_addressable(op)?
         .checked_mul(size_of::<T>())
         .filter(|&bytes| bytes <= isize::MAX as usize)
         .ok_or_else(|| Error::TooLarge { op, shape: shape.into() })?;
+    let count = shape.numel();
+    let bytes = count * size_of::<T>();
     let mut values = Vec::new();
     values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { op, shape: shape.into(), bytes })?;
     Ok(values)
@@ -82,10 +85,10 @@ impl<T: Number> Tensor<T> {
         Ok(Self::computed(values, shape))
     }
 
-    /// The numbers 0, 1, …, n − 1: `[n]`.
+    /// The numbers 0, 1, …, n − 1: `[n]`. Floats round those that they cannot hold.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] or [`Error::OutOfMemory`] where the elements do not fit in memory.
+    /// [`Error::Unrepresentable`] where an integer type cannot hold n − 1; [`Error::TooLarge`] or [`Error::OutOfMemory`] where the elements do not fit in memory.
     ///
     /// ```
     /// use refrain_tensor::Tensor;
@@ -93,6 +96,9 @@ impl<T: Number> Tensor<T> {
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
     pub fn arange(n: usize) -> Result<Self> {
+        if let Some(last) = n.checked_sub(1).filter(|&last| !T::holds(last)) {
+            return Err(Error::Unrepresentable { op: "arange", value: last, dtype: T::DTYPE });
+        }
         let mut next = 0;
         Self::generate("arange", Shape::from([n]), || {
             next += 1;
@@ -105,7 +111,7 @@ impl<T: Real> Tensor<T> {
     /// `n` evenly spaced numbers from `start` to `end`, both included: `[n]`.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] or [`Error::OutOfMemory`] where the elements do not fit in memory.
+    /// [`Error::Distance`] where a bound or their difference is not finite; [`Error::TooLarge`] or [`Error::OutOfMemory`] where the elements do not fit in memory.
     ///
     /// ```
     /// use refrain_tensor::Tensor;
@@ -113,6 +119,7 @@ impl<T: Real> Tensor<T> {
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
     pub fn linspace(start: T, end: T, n: usize) -> Result<Self> {
+        check_distance("linspace", start, end)?;
         let step = (end - start) / T::from_usize(n.saturating_sub(1).max(1));
         let mut k = 0;
         Self::generate("linspace", Shape::from([n]), || {
@@ -130,8 +137,8 @@ impl<T: Real> Tensor<T> {
     /// Independent samples of the uniform distribution on [low, high).
     ///
     /// # Errors
-    /// [`Error::Bounds`] where `low > high` or a bound is not finite; [`Error::TooLarge`] or
-    /// [`Error::OutOfMemory`].
+    /// [`Error::Bounds`] where `low > high`; [`Error::Distance`] where a bound or their difference is
+    /// not finite; [`Error::TooLarge`] or [`Error::OutOfMemory`].
     ///
     /// ```
     /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -142,7 +149,8 @@ impl<T: Real> Tensor<T> {
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
     pub fn uniform(shape: impl Into<Shape>, low: T, high: T, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
-        if !(low <= high && (high - low).is_finite()) {
+        check_distance("uniform", low, high)?;
+        if low > high {
             let (low, high) = (format!("{low:?}"), format!("{high:?}"));
             return Err(Error::Bounds { op: "uniform", low, high });
         }
@@ -156,10 +164,20 @@ impl<T: Real> Tensor<T> {
     /// Independent samples of the normal distribution with the given mean and standard deviation.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] or [`Error::OutOfMemory`].
+    /// [`Error::Deviation`] where `std` is below 0 or NaN; [`Error::TooLarge`] or [`Error::OutOfMemory`].
     pub fn normal(shape: impl Into<Shape>, mean: T, std: T, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
+        if std.is_nan() || std < T::ZERO {
+            return Err(Error::Deviation { op: "normal", found: format!("{std:?}") });
+        }
         Self::generate("normal", shape.into(), || mean + std * T::sample_normal(rng))
     }
+}
+
+fn check_distance<T: Real>(op: &'static str, low: T, high: T) -> Result<()> {
+    if (high - low).is_finite() {
+        return Ok(());
+    }
+    Err(Error::Distance { op, low: format!("{low:?}"), high: format!("{high:?}") })
 }
 
 #[cfg(test)]
@@ -180,12 +198,11 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_an_error_not_an_abort() {
         let huge = [1usize << 58];
+        assert!(matches!(Tensor::<f64>::zeros([1 << 62, 8, 0]), Err(Error::TooLarge { op: "zeros", .. })));
+        assert!(matches!(Tensor::from_vec(Vec::<u8>::new(), [1 << 62, 8, 0]), Err(Error::TooLarge { .. })));
         assert!(matches!(Tensor::<f64>::zeros([1 << 61]), Err(Error::TooLarge { op: "zeros", .. })));
         assert!(matches!(Tensor::<f64>::ones(huge), Err(Error::OutOfMemory { op: "ones", .. })));
-        assert!(matches!(
-            Tensor::<u8>::arange(isize::MAX as usize),
-            Err(Error::OutOfMemory { op: "arange", .. })
-        ));
+        assert!(matches!(Tensor::<usize>::arange(1 << 58), Err(Error::OutOfMemory { op: "arange", .. })));
         assert!(matches!(Tensor::<f32>::eye(1 << 40), Err(Error::TooLarge { op: "eye", .. })));
     }
 
@@ -210,6 +227,39 @@ mod tests {
         assert!(close(mean, 1.0) && close(std, 0.5), "{mean} {std}");
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(0);
         let message = Tensor::uniform([1], 1.0, 0.0, &mut rng).unwrap_err().to_string();
-        assert_eq!(message, "uniform: expected finite bounds with low <= high, found 1.0 and 0.0");
+        assert_eq!(message, "uniform: expected bounds with low <= high, found 1.0 and 0.0");
+    }
+
+    #[test]
+    fn arguments_without_a_result_are_named() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(0);
+        let (max, inf) = (f32::MAX, f32::INFINITY);
+        let cases = [
+            (
+                Tensor::uniform([1], -max, max, &mut rng).err(),
+                "uniform: expected finite bounds with a finite difference",
+            ),
+            (
+                Tensor::linspace(-max, max, 3).err(),
+                "linspace: expected finite bounds with a finite difference",
+            ),
+            (
+                Tensor::linspace(0.0, inf, 3).err(),
+                "linspace: expected finite bounds with a finite difference",
+            ),
+            (
+                Tensor::normal([1], 0.0f32, -1.0, &mut rng).err(),
+                "normal: expected a standard deviation of at least 0, found -1.0",
+            ),
+            (
+                Tensor::normal([1], 0.0, f32::NAN, &mut rng).err(),
+                "normal: expected a standard deviation of at least 0, found NaN",
+            ),
+            (Tensor::<u8>::arange(300).err(), "arange: u8 cannot hold 299"),
+        ];
+        for (error, message) in cases {
+            assert!(error.clone().is_some_and(|error| error.to_string().starts_with(message)), "{error:?}");
+        }
+        assert_eq!(Tensor::<u8>::arange(256).unwrap()[[255]], 255);
     }
 }

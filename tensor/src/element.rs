@@ -35,8 +35,14 @@ pub trait Number: Element + PartialOrd {
     fn over(self, other: Self) -> Self;
     /// `-self`.
     fn negative(self) -> Self;
-    /// The nearest value to `n`.
+    /// `n` in this type: floats round to the nearest value; integers wrap around where
+    /// [`Number::holds`] is false.
     fn from_usize(n: usize) -> Self;
+    /// Whether `n` lies in the range of this type.
+    fn holds(n: usize) -> bool {
+        let _ = n;
+        true
+    }
 
     /// One matrix product `c = a b + beta c`. Floats run a blocked kernel, integers a plain loop.
     #[doc(hidden)]
@@ -109,6 +115,9 @@ macro_rules! integer {
             }
             fn from_usize(n: usize) -> Self {
                 n as $t
+            }
+            fn holds(n: usize) -> bool {
+                <$t>::try_from(n).is_ok()
             }
         }
         impl Index for $t {

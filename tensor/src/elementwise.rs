@@ -70,6 +70,17 @@ impl<T: Element> Tensor<T> {
         other: &Tensor<U>,
         f: impl Fn(T, U) -> V + Sync,
     ) -> Result<Tensor<V>> {
+        self.zip_map_at_cost(CHEAP, op, other, f)
+    }
+
+    /// [`Tensor::zip_map`] for a function of known cost.
+    pub(crate) fn zip_map_at_cost<U: Element, V: Element>(
+        &self,
+        cost: usize,
+        op: &'static str,
+        other: &Tensor<U>,
+        f: impl Fn(T, U) -> V + Sync,
+    ) -> Result<Tensor<V>> {
         let shape = self.shape().broadcast(op, *other.shape())?;
         if self.shape() == other.shape()
             && let (Some(a), Some(b)) = (self.as_slice(), other.as_slice())
@@ -84,14 +95,14 @@ impl<T: Element> Tensor<T> {
         let (a, b) = (self.storage(), other.storage());
         if nest.rows() == 1 && nest.row_strides() == [1, 1] {
             let (a, b) = (&a[left.offset()..], &b[right.offset()..]);
-            fill_rows(&mut out, 1, CHEAP, |first, chunk| {
+            fill_rows(&mut out, 1, cost, |first, chunk| {
                 for ((out, &x), &y) in chunk.iter_mut().zip(&a[first..]).zip(&b[first..]) {
                     *out = f(x, y);
                 }
             });
             return Ok(Tensor::computed(out, shape));
         }
-        fill_rows(&mut out, length.max(1), length, |first, chunk| {
+        fill_rows(&mut out, length.max(1), length.saturating_mul(cost), |first, chunk| {
             let starts = nest.row_starts(first..first + chunk.len() / length);
             for (row, [i, j]) in chunk.chunks_exact_mut(length).zip(starts) {
                 zip_row(row, (a, i), (b, j), nest.row_strides(), &f);
@@ -106,13 +117,23 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// [`crate::Error::ShapeMismatch`] where `other` does not broadcast to this shape.
     pub fn zip_assign(&mut self, other: &Self, f: impl Fn(T, T) -> T + Sync) -> Result<()> {
+        self.zip_assign_as("zip_assign", other, f)
+    }
+
+    /// [`Tensor::zip_assign`] in the name of `op`.
+    pub(crate) fn zip_assign_as(
+        &mut self,
+        op: &'static str,
+        other: &Self,
+        f: impl Fn(T, T) -> T + Sync,
+    ) -> Result<()> {
         let shape = *self.shape();
-        let right = other.broadcast_to(shape)?;
+        let right = other.with_layout(other.layout().broadcast_as(op, shape)?);
         if shape.numel() == 0 {
             return Ok(());
         }
         if let Some(values) = right.as_slice() {
-            fill_rows(self.as_mut_slice(), 1, CHEAP, |first, chunk| {
+            fill_rows(self.try_as_mut_slice(op)?, 1, CHEAP, |first, chunk| {
                 for (x, &y) in chunk.iter_mut().zip(&values[first..]) {
                     *x = f(*x, y);
                 }
@@ -121,7 +142,7 @@ impl<T: Element> Tensor<T> {
         }
         let nest = Nest::new([right.layout()]);
         let (length, [stride], storage) = (nest.row_length(), nest.row_strides(), right.storage());
-        fill_rows(self.as_mut_slice(), length, length, |first, chunk| {
+        fill_rows(self.try_as_mut_slice(op)?, length, length, |first, chunk| {
             let starts = nest.row_starts(first..first + chunk.len() / length);
             for (row, [start]) in chunk.chunks_exact_mut(length).zip(starts) {
                 for (i, x) in row.iter_mut().enumerate() {
@@ -163,7 +184,7 @@ impl<T: Element> Tensor<T> {
         }
         let nest = Nest::new([&view, values.layout()]);
         let (length, [to, from]) = (nest.row_length(), nest.row_strides());
-        let (target, source) = (self.as_mut_slice(), values.storage());
+        let (target, source) = (self.try_as_mut_slice("zip_assign_at")?, values.storage());
         let rows = if values.is_empty() { 0 } else { nest.rows() };
         for [i, j] in nest.row_starts(0..rows) {
             if to == 1 && from == 1 {
@@ -184,7 +205,7 @@ impl<T: Element> Tensor<T> {
 /// Below this many elements a result is collected directly: no threads, no nest, no zeroing.
 const SMALL: usize = 4096;
 
-fn along(start: usize, steps: usize, stride: isize) -> usize {
+pub(crate) fn along(start: usize, steps: usize, stride: isize) -> usize {
     (start as isize + steps as isize * stride) as usize
 }
 

@@ -36,7 +36,7 @@ pub enum Error {
     ShapeMismatch { op: &'static str, what: &'static str, found: Box<Shape>, expected: Box<Shape> },
 
     /// A rank differs from the one that is needed.
-    #[error("{op}: {what} has {} axes (shape {found}), expected {expected}", found.rank())]
+    #[error("{op}: {what} has {} (shape {found}), expected {expected}", axes(found.rank()))]
     RankMismatch { op: &'static str, what: &'static str, found: Box<Shape>, expected: usize },
 
     /// An axis that the tensor does not have.
@@ -48,7 +48,7 @@ pub enum Error {
     DuplicateAxis { op: &'static str, axis: usize, shape: Box<Shape> },
 
     /// A list of axes with the wrong length.
-    #[error("{op}: {count} axes were named, but shape {shape} has {}", shape.rank())]
+    #[error("{op}: {} named, but shape {shape} has {}", if *count == 1 { "1 axis was".into() } else { format!("{count} axes were") }, shape.rank())]
     AxisCount { op: &'static str, count: usize, shape: Box<Shape> },
 
     /// An index beyond its axis.
@@ -108,9 +108,26 @@ pub enum Error {
     #[error("{op}: the divisor holds a zero, and {dtype} has no value for a division by zero")]
     DivisionByZero { op: &'static str, dtype: &'static str },
 
-    /// Bounds of a range in the wrong order, or not finite.
-    #[error("{op}: expected finite bounds with low <= high, found {low} and {high}")]
+    /// Bounds of a range in the wrong order, or NaN.
+    #[error("{op}: expected bounds with low <= high, found {low} and {high}")]
     Bounds { op: &'static str, low: String, high: String },
+
+    /// Bounds that are not finite, or so far apart that their difference overflows.
+    #[error("{op}: expected finite bounds with a finite difference, found {low} and {high}")]
+    Distance { op: &'static str, low: String, high: String },
+
+    /// A standard deviation below 0, or NaN.
+    #[error("{op}: expected a standard deviation of at least 0, found {found}")]
+    Deviation { op: &'static str, found: String },
+
+    /// A number that the element type cannot hold.
+    #[error("{op}: {dtype} cannot hold {value}")]
+    Unrepresentable { op: &'static str, value: usize, dtype: &'static str },
+}
+
+/// A count of axes in words.
+fn axes(count: usize) -> String {
+    if count == 1 { "1 axis".into() } else { format!("{count} axes") }
 }
 
 /// The result of a fallible tensor operation.

@@ -1,8 +1,10 @@
 //! Elements picked by other tensors of positions: gather, index_select, scatter_add, one-hot.
 
 use crate::{
-    Element, Error, Index, Number, Result, Shape, Tensor,
+    Element, Error, Index, Layout, Number, Result, Shape, Tensor,
     create::{filled, with_capacity},
+    elementwise::along,
+    nest::Nest,
 };
 
 impl<T: Element> Tensor<T> {
@@ -33,13 +35,29 @@ impl<T: Element> Tensor<T> {
         let positions = positions(op, index, axis, self.shape())?;
         let shape = self.shape().with(axis, positions.len());
         let mut values = with_capacity(op, shape)?;
-        let source = self.to_slice();
-        let inner = Shape::from_slice(&self.shape()[axis + 1..]).numel();
-        let block = self.shape()[axis] * inner;
-        for outer in 0..Shape::from_slice(&shape[..axis]).numel() {
+        if shape.numel() == 0 {
+            return Ok(Self::computed(values, shape));
+        }
+        // One slice of the axis is read through its strides wherever it lies; the outer axes walk.
+        let (storage, step) = (self.storage(), self.layout().strides()[axis]);
+        let first = self.layout().narrow(axis as isize, 0, 1)?;
+        let lead = (axis..shape.rank()).try_fold(first, |lead, axis| lead.narrow(axis as isize, 0, 1))?;
+        let part = (0..axis).try_fold(first, |part, axis| part.narrow(axis as isize, 0, 1))?;
+        let (outer, inner) = (Nest::new([&lead]), Nest::new([&part]));
+        let (length, [stride]) = (inner.row_length(), inner.row_strides());
+        let origin = self.layout().offset() as isize;
+        for start in outer.places() {
             for &position in &positions {
-                let start = outer * block + position * inner;
-                values.extend_from_slice(&source[start..start + inner]);
+                // Where this slice lies relative to the first one of all.
+                let shift = along(start, position, step) as isize - origin;
+                for [row] in inner.row_starts(0..inner.rows()) {
+                    let row = (row as isize + shift) as usize;
+                    if stride == 1 {
+                        values.extend_from_slice(&storage[row..row + length]);
+                    } else {
+                        values.extend((0..length).map(|i| storage[along(row, i, stride)]));
+                    }
+                }
             }
         }
         Ok(Self::computed(values, shape))
@@ -62,9 +80,11 @@ impl<T: Element> Tensor<T> {
     /// ```
     pub fn gather<I: Index>(&self, axis: isize, index: &Tensor<I>) -> Result<Self> {
         let axis = self.shape().axis("gather", axis)?;
-        let places = places("gather", index, axis, self.shape())?;
-        let source = self.to_slice();
-        Ok(Self::computed(places.into_iter().map(|place| source[place]).collect(), *index.shape()))
+        let mut values = with_capacity("gather", *index.shape())?;
+        let (offset, storage) = (self.layout().offset(), self.storage());
+        let places = places("gather", index, axis, self.layout())?;
+        values.extend(places.into_iter().map(|place| storage[(offset as isize + place) as usize]));
+        Ok(Self::computed(values, *index.shape()))
     }
 }
 
@@ -88,11 +108,12 @@ impl<T: Number> Tensor<T> {
                 expected: expected.into(),
             });
         }
-        let places = places(op, index, axis, self.shape())?;
+        let places = places(op, index, axis, &Layout::contiguous(op, *self.shape())?)?;
         let mut result = self.clone();
-        let values = result.as_mut_slice();
+        let values = result.try_as_mut_slice(op)?;
         for (place, x) in places.into_iter().zip(source.iter()) {
-            values[place] = values[place].plus(x);
+            let value = &mut values[place as usize];
+            *value = value.plus(x);
         }
         Ok(result)
     }
@@ -127,10 +148,10 @@ impl<T: Number> Tensor<T> {
         let inner = Shape::from_slice(&self.shape()[axis + 1..]).numel();
         let block = self.shape()[axis] * inner;
         let mut result = self.clone();
-        let (values, source) = (result.as_mut_slice(), source.to_slice());
         if source.is_empty() {
             return Ok(result);
         }
+        let (values, source) = (result.try_as_mut_slice(op)?, source.try_to_slice(op)?);
         for (row, from) in source.chunks_exact(inner).enumerate() {
             let (outer, k) = (row / positions.len(), row % positions.len());
             let start = outer * block + positions[k] * inner;
@@ -158,10 +179,10 @@ impl<T: Number> Tensor<T> {
 pub fn one_hot<T: Number, I: Index>(indices: &Tensor<I>, classes: usize) -> Result<Tensor<T>> {
     let axis = indices.rank();
     let shape = indices.shape().inserted("one_hot", axis, classes)?;
-    let columns = positions("one_hot", indices, axis, &shape)?;
+    // The result is checked first: a broadcast view can name more indices than could be read.
     let mut values = filled("one_hot", shape, T::ZERO)?;
-    for (row, column) in columns.into_iter().enumerate() {
-        values[row * classes + column] = T::ONE;
+    for (row, index) in indices.iter().enumerate() {
+        values[row * classes + position("one_hot", index, axis, &shape)?] = T::ONE;
     }
     Ok(Tensor::computed(values, shape))
 }
@@ -173,23 +194,28 @@ fn positions<I: Index>(
     axis: usize,
     shape: &Shape,
 ) -> Result<Vec<usize>> {
-    let size = shape[axis];
-    index
-        .iter()
-        .map(|i| {
-            i.position(size).ok_or_else(|| Error::IndexOutOfRange {
-                op,
-                index: i.to_i64(),
-                axis,
-                size,
-                shape: (*shape).into(),
-            })
-        })
-        .collect()
+    let mut positions = with_capacity(op, *index.shape())?;
+    for i in index.iter() {
+        positions.push(position(op, i, axis, shape)?);
+    }
+    Ok(positions)
 }
 
-/// For each element of `index`, where it points in row-major storage of `shape`.
-fn places<I: Index>(op: &'static str, index: &Tensor<I>, axis: usize, shape: &Shape) -> Result<Vec<usize>> {
+/// One index as a position along `axis` of `shape`.
+fn position<I: Index>(op: &'static str, index: I, axis: usize, shape: &Shape) -> Result<usize> {
+    let size = shape[axis];
+    index.position(size).ok_or_else(|| Error::IndexOutOfRange {
+        op,
+        index: index.to_i64(),
+        axis,
+        size,
+        shape: (*shape).into(),
+    })
+}
+
+/// For each element of `index`, how far from the first element of `layout` it points.
+fn places<I: Index>(op: &'static str, index: &Tensor<I>, axis: usize, layout: &Layout) -> Result<Vec<isize>> {
+    let (shape, strides) = (layout.shape(), layout.strides());
     let found = *index.shape();
     if found.rank() != shape.rank() {
         return Err(Error::RankMismatch { op, what: "index", found: found.into(), expected: shape.rank() });
@@ -202,20 +228,21 @@ fn places<I: Index>(op: &'static str, index: &Tensor<I>, axis: usize, shape: &Sh
             expected: (shape.with(axis, found[axis])).into(),
         });
     }
-    let mut places = positions(op, index, axis, shape)?;
-    let strides = crate::Layout::row_major(*shape);
-    let strides = strides.strides();
+    let mut places: Vec<isize> = with_capacity(op, found)?;
     let mut at = [0usize; crate::MAX_RANK];
-    for place in &mut places {
-        *place *= strides[axis] as usize;
-        *place +=
-            (0..found.rank()).filter(|&a| a != axis).map(|a| at[a] * strides[a] as usize).sum::<usize>();
+    // The distance of `at` from the first element, without the axis that the index replaces.
+    let mut distance = 0;
+    for i in index.iter() {
+        places.push(distance + position(op, i, axis, shape)? as isize * strides[axis]);
         for a in (0..found.rank()).rev() {
+            let step = if a == axis { 0 } else { strides[a] };
             at[a] += 1;
             if at[a] < found[a] {
+                distance += step;
                 break;
             }
             at[a] = 0;
+            distance -= (found[a] as isize - 1) * step;
         }
     }
     Ok(places)
@@ -245,6 +272,8 @@ mod tests {
                 expected.as_mut_slice()[at] += t[[i, j, k]];
             }}}
             let zeros = Tensor::<i64>::zeros([2, 3, 4]).unwrap();
+            let turned = t.permute(&[1, 2, 0]).unwrap().contiguous().permute(&[2, 0, 1]).unwrap();
+            prop_assert_eq!(turned.gather(axis as isize, &index).unwrap(), gathered);
             prop_assert_eq!(zeros.scatter_add(axis as isize, &index, &t).unwrap(), expected);
         }
 
@@ -252,6 +281,10 @@ mod tests {
         fn index_add_is_the_transpose_of_index_select(picks in prop::collection::vec(0usize..2, 0..6), axis in 0isize..3) {
             let (t, index) = (table(), Tensor::from_vec(picks.clone(), [picks.len()]).unwrap());
             let selected = t.index_select(axis, &index).unwrap();
+            let turned = t.permute(&[1, 2, 0]).unwrap().contiguous().permute(&[2, 0, 1]).unwrap();
+            prop_assert_eq!(&turned.index_select(axis, &index).unwrap(), &selected);
+            let last = t.slice(axis, 0..t.shape()[axis as usize], -1).unwrap();
+            prop_assert_eq!(last.index_select(axis, &index).unwrap(), last.contiguous().index_select(axis, &index).unwrap());
             for (k, &pick) in picks.iter().enumerate() {
                 prop_assert_eq!(selected.select(axis, k).unwrap(), t.select(axis, pick).unwrap());
             }
@@ -268,6 +301,17 @@ mod tests {
     }
 
     #[test]
+    fn a_broadcast_index_without_memory_is_an_error() {
+        let index = Tensor::scalar(0u8).broadcast_to([1 << 58]).unwrap();
+        assert!(matches!(Tensor::from([1]).gather(0, &index), Err(Error::OutOfMemory { op: "gather", .. })));
+        assert!(matches!(
+            Tensor::from([1]).index_select(0, &index),
+            Err(Error::OutOfMemory { op: "index_select", .. })
+        ));
+        assert!(matches!(one_hot::<f32, _>(&index, 1 << 20), Err(Error::TooLarge { op: "one_hot", .. })));
+    }
+
+    #[test]
     fn errors_name_index_axis_and_size() {
         let t = table();
         let cases = [
@@ -281,7 +325,7 @@ mod tests {
             ),
             (
                 t.gather(0, &Tensor::from([0usize])).unwrap_err(),
-                "gather: index has 1 axes (shape [1]), expected 3",
+                "gather: index has 1 axis (shape [1]), expected 3",
             ),
             (
                 t.gather(0, &Tensor::from([[[0usize; 5]]])).unwrap_err(),

@@ -17,8 +17,12 @@ impl<T: Element> Tensor<T> {
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
     pub fn cat(tensors: &[Self], axis: isize) -> Result<Self> {
-        let first = tensors.first().ok_or(Error::NoTensors { op: "cat" })?;
-        let axis = first.shape().axis("cat", axis)?;
+        Self::cat_as("cat", tensors, axis)
+    }
+
+    fn cat_as(op: &'static str, tensors: &[Self], axis: isize) -> Result<Self> {
+        let first = tensors.first().ok_or(Error::NoTensors { op })?;
+        let axis = first.shape().axis(op, axis)?;
         let mut size = 0usize;
         for tensor in tensors {
             let (found, mut expected) = (*tensor.shape(), *first.shape());
@@ -27,17 +31,22 @@ impl<T: Element> Tensor<T> {
             }
             if found != expected {
                 return Err(Error::ShapeMismatch {
-                    op: "cat",
+                    op,
                     what: "a tensor",
                     found: found.into(),
                     expected: expected.into(),
                 });
             }
-            size = size.saturating_add(found[axis]);
+            size = size
+                .checked_add(found[axis])
+                .ok_or_else(|| Error::TooLarge { op, shape: first.shape().with(axis, usize::MAX).into() })?;
         }
         let shape = first.shape().with(axis, size);
-        let mut values = with_capacity("cat", shape)?;
-        let parts: Vec<_> = tensors.iter().map(Self::to_slice).collect();
+        let mut values = with_capacity(op, shape)?;
+        if shape.numel() == 0 {
+            return Ok(Self::computed(values, shape));
+        }
+        let parts: Vec<_> = tensors.iter().map(|tensor| tensor.try_to_slice(op)).collect::<Result<_>>()?;
         let outer = Shape::from_slice(&shape[..axis]).numel();
         for row in 0..outer {
             for part in &parts {
@@ -65,10 +74,12 @@ impl<T: Element> Tensor<T> {
                 expected: expected.into(),
             });
         }
-        let widened: Vec<Self> =
-            tensors.iter().map(|tensor| tensor.unsqueeze(axis)).collect::<Result<_>>()?;
+        let widened: Vec<Self> = tensors
+            .iter()
+            .map(|tensor| tensor.view(|layout| layout.unsqueeze_as("stack", axis)))
+            .collect::<Result<_>>()?;
         let axis = widened[0].shape().axis("stack", axis)?;
-        Self::cat(&widened, axis as isize)
+        Self::cat_as("stack", &widened, axis as isize)
     }
 
     /// The parts of an axis, of the given sizes, in order. Views.
@@ -100,18 +111,30 @@ impl<T: Element> Tensor<T> {
     }
 
     /// An axis cut into at most `count` parts of equal size, the last one smaller where it does
-    /// not divide; as in PyTorch there are fewer parts where the size is small. Views.
+    /// not divide; as in PyTorch there are fewer parts where the size is small, and `count` empty
+    /// parts where it is 0. Views.
     ///
     /// # Errors
-    /// [`Error::AxisOutOfRange`]; [`Error::Zero`] for a count of 0.
+    /// [`Error::AxisOutOfRange`]; [`Error::Zero`] for a count of 0; [`Error::OutOfMemory`].
     pub fn chunk(&self, count: usize, axis: isize) -> Result<Vec<Self>> {
         if count == 0 {
             return Err(Error::Zero { op: "chunk", what: "the number of chunks" });
         }
-        let size = self.shape()[self.shape().axis("chunk", axis)?];
+        let shape = *self.shape();
+        let size = shape[shape.axis("chunk", axis)?];
         let each = size.div_ceil(count).max(1);
-        let sizes: Vec<usize> = (0..size.max(1)).step_by(each).map(|start| each.min(size - start)).collect();
-        self.split(&sizes, axis)
+        let parts = if size == 0 { count } else { size.div_ceil(each) };
+        let mut views = Vec::new();
+        views.try_reserve_exact(parts).map_err(|_| Error::OutOfMemory {
+            op: "chunk",
+            shape: shape.into(),
+            bytes: parts.saturating_mul(size_of::<Self>()),
+        })?;
+        for part in 0..parts {
+            let start = part * each.min(size);
+            views.push(self.narrow(axis, start, each.min(size - start))?);
+        }
+        Ok(views)
     }
 }
 
@@ -152,7 +175,25 @@ mod tests {
         assert_eq!(sizes(7, 3), [3, 3, 1]);
         assert_eq!(sizes(5, 4), [2, 2, 1]);
         assert_eq!(sizes(2, 5), [1, 1]);
-        assert_eq!(sizes(0, 3), [0]);
+        assert_eq!(sizes(0, 3), [0, 0, 0]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error_and_nothing_is_quick() {
+        let wide = Tensor::scalar(1u8).broadcast_to([1 << 58]).unwrap();
+        assert!(matches!(wide.chunk(1 << 58, 0), Err(Error::OutOfMemory { op: "chunk", .. })));
+        let many = Tensor::<u8>::zeros([0]).unwrap().chunk(usize::MAX, 0);
+        assert!(matches!(many, Err(Error::OutOfMemory { op: "chunk", .. })));
+        let wider = vec![Tensor::scalar(1u8).broadcast_to([isize::MAX as usize]).unwrap(); 3];
+        assert!(matches!(Tensor::cat(&wider, 0), Err(Error::TooLarge { op: "cat", .. })));
+        let empty = Tensor::<u8>::zeros([1 << 60, 0]).unwrap();
+        assert_eq!(*Tensor::cat(&[empty.clone(), empty.clone()], 1).unwrap().shape(), [1 << 60, 0]);
+        let nothing = empty.index_select(1, &Tensor::<i64>::zeros([0]).unwrap()).unwrap();
+        assert_eq!(*nothing.shape(), [1 << 60, 0]);
+        assert_eq!(empty.to_string(), format!("tensor([], size=({}, 0), dtype=u8)", 1u64 << 60));
+        let deep = vec![Tensor::scalar(1u8).broadcast_to([1; 8]).unwrap(); 2];
+        let message = Tensor::stack(&deep, 0).unwrap_err().to_string();
+        assert_eq!(message, "stack: 9 axes, but a tensor has at most 8");
     }
 
     #[test]

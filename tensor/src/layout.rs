@@ -31,11 +31,10 @@ impl Layout {
     /// The row-major layout of a shape: the last axis has stride 1.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] where the element count does not fit in an `isize`.
+    /// [`Error::TooLarge`] where the product of the sizes does not fit in an `isize`; sizes of 0
+    /// do not count, so that the strides of an empty shape are numbers too.
     pub fn contiguous(op: &'static str, shape: Shape) -> Result<Self> {
-        if shape.checked_numel().is_none() {
-            return Err(Error::TooLarge { op, shape: shape.into() });
-        }
+        shape.check_addressable(op)?;
         Ok(Self::row_major(shape))
     }
 
@@ -45,8 +44,8 @@ impl Layout {
         let mut stride = 1isize;
         for axis in (0..shape.rank()).rev() {
             strides[axis] = stride;
-            // With a 0 in the shape nothing is ever addressed, so a wrapped stride does no harm.
-            stride = stride.wrapping_mul(shape[axis] as isize);
+            // An axis of size 0 or 1 is never stepped along; the strides before it go on as if it were 1.
+            stride *= shape[axis].max(1) as isize;
         }
         Self { shape, strides, offset: 0 }
     }
@@ -93,13 +92,7 @@ impl Layout {
 
     /// Whether every element lies inside a storage of `length` elements.
     pub(crate) fn fits(&self, length: usize) -> bool {
-        if self.shape.contains(&0) {
-            return true;
-        }
-        let reach = |step: isize, n: usize| step * (n as isize - 1);
-        let ends = self.strides().iter().zip(&self.shape[..]).map(|(&step, &n)| reach(step, n));
-        let (low, high) = ends.fold((0, 0), |(low, high), end| (low + end.min(0), high + end.max(0)));
-        self.offset as isize + low >= 0 && self.offset as isize + high < length as isize
+        self.shape.contains(&0) || stays_inside(length, self.offset, &self.shape, self.strides())
     }
 
     /// Two axes exchanged.
@@ -206,14 +199,19 @@ impl Layout {
     ///
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::RankTooHigh`].
-    pub fn unsqueeze(mut self, axis: isize) -> Result<Self> {
+    pub fn unsqueeze(self, axis: isize) -> Result<Self> {
+        self.unsqueeze_as("unsqueeze", axis)
+    }
+
+    /// [`Layout::unsqueeze`] in the name of `op`.
+    pub(crate) fn unsqueeze_as(mut self, op: &'static str, axis: isize) -> Result<Self> {
         let rank = self.shape.rank() as isize;
         let place = if axis < 0 { axis + rank + 1 } else { axis };
         if !(0..=rank).contains(&place) {
-            return Err(Error::AxisOutOfRange { op: "unsqueeze", axis, shape: self.shape.into() });
+            return Err(Error::AxisOutOfRange { op, axis, shape: self.shape.into() });
         }
         let place = place as usize;
-        self.shape = self.shape.inserted("unsqueeze", place, 1)?;
+        self.shape = self.shape.inserted(op, place, 1)?;
         self.strides.copy_within(place..MAX_RANK - 1, place + 1);
         self.strides[place] = 0;
         Ok(self)
@@ -224,21 +222,24 @@ impl Layout {
     /// # Errors
     /// [`Error::ShapeMismatch`] where the shapes do not allow it, [`Error::TooLarge`].
     pub fn broadcast_to(self, shape: Shape) -> Result<Self> {
+        self.broadcast_as("broadcast_to", shape)
+    }
+
+    /// [`Layout::broadcast_to`] in the name of `op`.
+    pub(crate) fn broadcast_as(self, op: &'static str, shape: Shape) -> Result<Self> {
         if self.shape == shape {
             return Ok(self);
         }
-        if self.shape.broadcast("broadcast_to", shape).ok() != Some(shape) {
+        if self.shape.broadcast(op, shape).ok() != Some(shape) {
             let (found, expected) = (self.shape, shape);
             return Err(Error::ShapeMismatch {
-                op: "broadcast_to",
+                op,
                 what: "a tensor",
                 found: found.into(),
                 expected: expected.into(),
             });
         }
-        if shape.checked_numel().is_none() {
-            return Err(Error::TooLarge { op: "broadcast_to", shape: shape.into() });
-        }
+        shape.check_addressable(op)?;
         let new_axes = shape.rank() - self.shape.rank();
         let mut strides = [0; MAX_RANK];
         for (axis, &size) in self.shape.iter().enumerate() {
@@ -251,11 +252,12 @@ impl Layout {
     /// not allow it and the elements have to be copied.
     ///
     /// # Errors
-    /// [`Error::Reshape`] where the element counts differ.
+    /// [`Error::Reshape`] where the element counts differ, [`Error::TooLarge`].
     pub fn reshape(self, shape: Shape) -> Result<Option<Self>> {
         if shape.checked_numel() != Some(self.shape.numel()) {
             return Err(Error::Reshape { op: "reshape", from: self.shape.into(), to: shape.into() });
         }
+        shape.check_addressable("reshape")?;
         if self.is_contiguous() {
             return Ok(Some(Self { offset: self.offset, ..Self::row_major(shape) }));
         }
@@ -311,6 +313,19 @@ impl Layout {
     }
 }
 
+/// Whether every element of axes of these sizes (none of them 0) and strides, from `offset` on, lies
+/// inside a storage of `length` elements. What does not fit in an `isize` does not lie there.
+pub(crate) fn stays_inside(length: usize, offset: usize, sizes: &[usize], strides: &[isize]) -> bool {
+    let reach = || {
+        let start = isize::try_from(offset).ok()?;
+        sizes.iter().zip(strides).try_fold((start, start), |(low, high), (&n, &stride)| {
+            let end = isize::try_from(n).ok()?.checked_sub(1)?.checked_mul(stride)?;
+            Some((low.checked_add(end.min(0))?, high.checked_add(end.max(0))?))
+        })
+    };
+    reach().is_some_and(|(low, high): (isize, isize)| low >= 0 && high.unsigned_abs() < length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -361,7 +376,7 @@ mod tests {
     fn errors_name_what_was_wrong() {
         let base = layout([3, 4]);
         let cases = [
-            (base.permute(&[0]).unwrap_err(), "permute: 1 axes were named, but shape [3, 4] has 2"),
+            (base.permute(&[0]).unwrap_err(), "permute: 1 axis was named, but shape [3, 4] has 2"),
             (base.permute(&[0, 0]).unwrap_err(), "permute: axis 0 is named twice (shape [3, 4])"),
             (
                 base.transpose(0, 2).unwrap_err(),
@@ -397,6 +412,36 @@ mod tests {
         for (error, message) in cases {
             assert_eq!(error.to_string(), message);
         }
+    }
+
+    #[test]
+    fn the_reach_of_a_layout_is_checked_without_wrapping() {
+        let cases: [(&[usize], &[isize], usize, bool); 6] = [
+            (&[3, 4], &[4, 1], 0, true),
+            (&[3, 4], &[4, 1], 1, false),
+            (&[3], &[-4], 8, true),
+            (&[1025, 2], &[1 << 54, 1], 0, false),
+            (&[2, 2], &[isize::MAX, isize::MAX], 0, false),
+            (&[1], &[1], usize::MAX, false),
+        ];
+        for (sizes, strides, offset, inside) in cases {
+            assert_eq!(stays_inside(12, offset, sizes, strides), inside, "{sizes:?} {strides:?} {offset}");
+        }
+    }
+
+    #[test]
+    fn empty_shapes_of_huge_axes_are_too_large() {
+        let huge = Shape::from([1 << 62, 8, 0]);
+        let empty = layout([0]);
+        for result in [
+            Layout::contiguous("t", huge),
+            empty.broadcast_to(huge),
+            layout([1, 1, 0]).broadcast_to(huge),
+            empty.reshape(huge).map(|_| empty),
+        ] {
+            assert!(result.is_err());
+        }
+        assert_eq!(Layout::contiguous("t", Shape::from([1 << 40, 0])).unwrap().strides(), [1, 1]);
     }
 
     #[test]

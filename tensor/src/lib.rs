@@ -3,6 +3,7 @@
 mod arithmetic;
 mod axes;
 mod compare;
+mod copy;
 mod create;
 mod element;
 mod elementwise;

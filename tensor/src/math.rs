@@ -1,14 +1,17 @@
 //! Functions of one real number, element by element.
 
-use crate::{Real, Result, Tensor, parallel::COSTLY};
+use crate::{
+    Real, Result, Tensor,
+    parallel::{CHEAP, COSTLY},
+};
 
 macro_rules! functions {
-    ($($(#[$doc:meta])* $name:ident($x:ident) = $body:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident($x:ident) $cost:ident = $body:expr;)*) => {
         impl<T: Real> Tensor<T> {
             $(
                 $(#[$doc])*
                 pub fn $name(&self) -> Self {
-                    self.map_at_cost(COSTLY, |$x| $body)
+                    self.map_at_cost($cost, |$x| $body)
                 }
             )*
         }
@@ -17,46 +20,46 @@ macro_rules! functions {
 
 functions! {
     /// |x|.
-    abs(x) = x.abs();
+    abs(x) CHEAP = x.abs();
     /// The sign: -1, 0 or 1; 0 and NaN stay as they are.
-    sign(x) = if x == T::ZERO || x.is_nan() { x } else { x.signum() };
+    sign(x) CHEAP = if x == T::ZERO || x.is_nan() { x } else { x.signum() };
     /// √x; NaN below 0.
-    sqrt(x) = x.sqrt();
+    sqrt(x) CHEAP = x.sqrt();
     /// 1 / √x.
-    rsqrt(x) = x.sqrt().recip();
+    rsqrt(x) CHEAP = x.sqrt().recip();
     /// x².
-    square(x) = x * x;
+    square(x) CHEAP = x * x;
     /// 1 / x.
-    recip(x) = x.recip();
+    recip(x) CHEAP = x.recip();
     /// eˣ.
-    exp(x) = x.exp();
+    exp(x) COSTLY = x.exp();
     /// eˣ − 1, exact near 0.
-    expm1(x) = x.exp_m1();
+    expm1(x) COSTLY = x.exp_m1();
     /// The natural logarithm; −∞ at 0, NaN below.
-    log(x) = x.ln();
+    log(x) COSTLY = x.ln();
     /// ln(1 + x), exact near 0.
-    log1p(x) = x.ln_1p();
+    log1p(x) COSTLY = x.ln_1p();
     /// The sine of x in radians.
-    sin(x) = x.sin();
+    sin(x) COSTLY = x.sin();
     /// The cosine of x in radians.
-    cos(x) = x.cos();
+    cos(x) COSTLY = x.cos();
     /// The hyperbolic tangent.
-    tanh(x) = x.tanh();
+    tanh(x) COSTLY = x.tanh();
     /// The logistic function 1 / (1 + e⁻ˣ).
-    sigmoid(x) = x.sigmoid();
+    sigmoid(x) COSTLY = x.sigmoid();
     /// max(x, 0); NaN stays NaN.
-    relu(x) = if x < T::ZERO { T::ZERO } else { x };
+    relu(x) CHEAP = if x < T::ZERO { T::ZERO } else { x };
     /// The largest integer not above x.
-    floor(x) = x.floor();
+    floor(x) CHEAP = x.floor();
     /// The smallest integer not below x.
-    ceil(x) = x.ceil();
+    ceil(x) CHEAP = x.ceil();
     /// ln(1 + eˣ), which stays finite for large x.
-    softplus(x) = softplus(x);
+    softplus(x) COSTLY = softplus(x);
     /// x · sigmoid(x), also called swish (Elfwing et al. 2017, arXiv 1702.03118).
-    silu(x) = x * x.sigmoid();
+    silu(x) COSTLY = x * x.sigmoid();
     /// x · Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016, arXiv
     /// 1606.08415); PyTorch's `gelu` with `approximate="none"`.
-    gelu(x) = x * normal_cdf(x);
+    gelu(x) COSTLY = x * normal_cdf(x);
 }
 
 impl<T: Real> Tensor<T> {
@@ -70,7 +73,7 @@ impl<T: Real> Tensor<T> {
     /// # Errors
     /// [`crate::Error::Broadcast`].
     pub fn pow(&self, exponent: &Self) -> Result<Self> {
-        self.zip_map("pow", exponent, num_traits::Float::powf)
+        self.zip_map_at_cost(COSTLY, "pow", exponent, num_traits::Float::powf)
     }
 
     /// x above 0, `slope` · x below.

@@ -1,7 +1,7 @@
 //! Matrix products of tensors: plain, batched and broadcast.
 
 use crate::{
-    Error, Layout, Number, Result, Shape, Tensor,
+    Error, Layout, MAX_RANK, Number, Result, Shape, Tensor,
     create::filled,
     kernels::product::{Matrix, Product},
     parallel::fill_rows,
@@ -75,7 +75,7 @@ fn batched<T: Number>(
 ) -> Result<Tensor<T>> {
     let mut out = filled("matmul", shape, T::ZERO)?;
     let ((m, k), (_, n)) = (last_two(&a_shape), last_two(&b_shape));
-    if out.is_empty() {
+    if out.is_empty() || k == 0 {
         return Ok(Tensor::computed(out, shape));
     }
     // One product instead of many where the right operand is a single matrix: the leading axes of
@@ -92,16 +92,17 @@ fn batched<T: Number>(
     fill_rows(&mut out, m * n, m * n * k, |first, chunk| {
         for (batch, out) in chunk.chunks_exact_mut(m * n).enumerate() {
             let index = unravel(first + batch, &shape[..matrices]);
-            multiply(a, &matrix_at(&a_layout, &index), b, &matrix_at(&b_layout, &index), out);
+            let index = &index[..matrices];
+            multiply(a, &matrix_at(&a_layout, index), b, &matrix_at(&b_layout, index), out);
         }
     });
     Ok(Tensor::computed(out, shape))
 }
 
-/// The index of the `n`-th element of a row-major shape.
-fn unravel(mut n: usize, shape: &[usize]) -> Vec<usize> {
-    let mut index = vec![0; shape.len()];
-    for (i, &size) in index.iter_mut().zip(shape).rev() {
+/// The index of the `n`-th element of a row-major shape, in its first places.
+fn unravel(mut n: usize, shape: &[usize]) -> [usize; MAX_RANK] {
+    let mut index = [0; MAX_RANK];
+    for (i, &size) in index[..shape.len()].iter_mut().zip(shape).rev() {
         *i = n % size;
         n /= size;
     }
@@ -173,6 +174,13 @@ mod tests {
         assert_eq!(*a.matmul(&v).unwrap().shape(), [3, 2]);
         assert_eq!(*v.matmul(&a.transpose(1, 2).unwrap()).unwrap().shape(), [3, 2]);
         assert_eq!(v.matmul(&v).unwrap().item(), Ok(4.0));
+    }
+
+    #[test]
+    fn an_empty_inner_axis_gives_zeros_wherever_the_view_starts() {
+        let a = Tensor::<f32>::zeros([0, 5]).unwrap().narrow(1, 3, 2).unwrap();
+        let product = a.transpose(0, 1).unwrap().matmul(&Tensor::zeros([0, 3]).unwrap()).unwrap();
+        assert_eq!(product, Tensor::zeros([2, 3]).unwrap());
     }
 
     #[test]

@@ -58,9 +58,25 @@ impl<const K: usize> Nest<K> {
         self.strides[self.loops - 1]
     }
 
+    /// Where the two inner loops copy a transposed matrix: the number of its rows and the stride
+    /// from one to the next.
+    pub(crate) fn transposed_matrix(&self) -> Option<(usize, isize)> {
+        let outer = self.loops.checked_sub(2)?;
+        let steps = [self.strides[outer], self.strides[outer + 1]].map(|strides| strides.map(isize::abs));
+        let transposed = (0..K).all(|k| steps[0][k] == 1 && steps[1][k] > 1);
+        transposed.then(|| (self.sizes[outer], self.strides[outer][0]))
+    }
+
     /// The number of rows.
     pub(crate) fn rows(&self) -> usize {
         self.sizes[..self.loops - 1].iter().product()
+    }
+
+    /// Where the first operand's elements lie, in logical order.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> + use<K> {
+        let (length, stride) = (self.row_length() as isize, self.row_strides()[0]);
+        self.row_starts(0..self.rows())
+            .flat_map(move |starts| (0..length).map(move |i| (starts[0] as isize + i * stride) as usize))
     }
 
     /// Where each operand starts in the rows of `range`, in logical order.

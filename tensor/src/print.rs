@@ -13,7 +13,7 @@ const WIDTH: usize = 80;
 
 /// How numbers of one tensor are written, so that they line up.
 enum Style {
-    /// As `Debug` writes them: integers and booleans.
+    /// Integers, and booleans as `True` and `False`.
     Plain,
     /// Floats that are all whole: `3.`.
     Whole,
@@ -25,7 +25,7 @@ enum Style {
 
 /// Prints as PyTorch does: rows in brackets, aligned columns, four decimals or as many as the
 /// format asks for (`{:.2}`), large tensors summarised. The element type follows unless it is
-/// f32, i64 or bool.
+/// f32, or i64 or bool and not empty.
 ///
 /// ```
 /// use refrain_tensor::Tensor;
@@ -39,9 +39,12 @@ impl<T: Element> fmt::Display for Tensor<T> {
         let mut text = String::from("tensor(");
         shown.write(&mut text, self, self.numel() > SUMMARISE_ABOVE)?;
         if self.is_empty() && *self.shape() != [0] {
-            write!(text, ", size={}", self.shape())?;
+            let sizes: Vec<String> = self.shape().iter().map(usize::to_string).collect();
+            write!(text, ", size=({})", sizes.join(", "))?;
         }
-        if !["f32", "i64", "bool"].contains(&T::DTYPE) {
+        // Elements show whether they are numbers or booleans; an empty tensor has none to show it.
+        let evident: &[&str] = if self.is_empty() { &["f32"] } else { &["f32", "i64", "bool"] };
+        if !evident.contains(&T::DTYPE) {
             write!(text, ", dtype={}", T::DTYPE)?;
         }
         f.write_str(&text)?;
@@ -65,18 +68,26 @@ struct Shown {
 impl Shown {
     fn new<T: Element>(tensor: &Tensor<T>, decimals: usize) -> Self {
         let mut elements = Vec::new();
-        collect_shown(tensor, tensor.numel() > SUMMARISE_ABOVE, &mut elements);
-        let style = match elements.iter().map(|x| as_float(x)).collect::<Option<Vec<f64>>>() {
-            Some(floats) if !floats.is_empty() => float_style(&floats, decimals),
-            _ => Style::Plain,
-        };
-        let mut shown = Self { style, width: 0 };
-        shown.width = elements.iter().map(|x| shown.element(x).len()).max().unwrap_or(0);
+        if !tensor.is_empty() {
+            collect_shown(tensor, tensor.numel() > SUMMARISE_ABOVE, &mut elements);
+        }
+        let floats = elements.iter().map(as_float).collect::<Option<Vec<f64>>>();
+        let style = floats.map_or(Style::Plain, |floats| float_style(&floats, decimals));
+        let mut shown = Self { style, width: 1 };
+        // Zeros, infinities and NaN do not widen the columns, even where they stick out of them.
+        let counts = |x: &&T| as_float(*x).is_none_or(|x| x.is_finite() && x != 0.0);
+        shown.width = elements.iter().filter(counts).map(|x| shown.element(x).len()).max().unwrap_or(1);
         shown
     }
 
     fn element<T: Element>(&self, x: &T) -> String {
-        let Some(value) = as_float(x) else { return format!("{x:?}") };
+        let Some(value) = as_float(x) else {
+            return match as_bool(x) {
+                Some(true) => "True".into(),
+                Some(false) => "False".into(),
+                None => format!("{x:?}"),
+            };
+        };
         match self.style {
             _ if value.is_nan() => "nan".into(),
             _ if value.is_infinite() => if value > 0.0 { "inf" } else { "-inf" }.into(),
@@ -114,7 +125,7 @@ impl Shown {
         let items = shown_indices(tensor.shape()[0], summarise);
         text.push('[');
         if rank == 1 {
-            let a_line = (WIDTH.saturating_sub(indent) / (self.width + 2)).max(1);
+            let a_line = ((WIDTH + 1).saturating_sub(indent) / (self.width + 2)).max(1);
             for (k, item) in items.iter().enumerate() {
                 if k > 0 {
                     text.push(',');
@@ -168,17 +179,25 @@ fn as_float<T: Element>(x: &T) -> Option<f64> {
     x.downcast_ref::<f32>().map(|&x| f64::from(x)).or_else(|| x.downcast_ref::<f64>().copied())
 }
 
-/// PyTorch's rule: whole numbers lose their decimals; a wide range of sizes turns scientific.
+/// A boolean's value; `None` for elements of another kind.
+fn as_bool<T: Element>(x: &T) -> Option<bool> {
+    let x: &dyn std::any::Any = x;
+    x.downcast_ref::<bool>().copied()
+}
+
+/// PyTorch's rule, over the values that are finite and not 0: a wide range of sizes, or an extreme
+/// one, turns scientific; else whole numbers lose their decimals.
 fn float_style(values: &[f64], decimals: usize) -> Style {
-    let finite = values.iter().copied().filter(|x| x.is_finite() && *x != 0.0).map(f64::abs);
+    let counted = || values.iter().copied().filter(|x| x.is_finite() && *x != 0.0);
     let (smallest, largest) =
-        finite.fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)));
-    let whole = values.iter().all(|x| !x.is_finite() || x.fract() == 0.0);
-    let wide = largest > 1000.0 * smallest && !whole;
-    match (wide || largest > 1e8 || (smallest.is_finite() && smallest < 1e-4), whole) {
-        (true, _) => Style::Scientific(decimals),
-        (false, true) => Style::Whole,
-        (false, false) => Style::Fixed(decimals),
+        counted().map(f64::abs).fold((f64::INFINITY, 0.0f64), |(low, high), x| (low.min(x), high.max(x)));
+    // Without a value that counts, both comparisons are false and the fraction is 0.
+    if largest / smallest > 1000.0 || largest > 1e8 || smallest < 1e-4 {
+        Style::Scientific(decimals)
+    } else if counted().all(|x| x.fract() == 0.0) {
+        Style::Whole
+    } else {
+        Style::Fixed(decimals)
     }
 }
 
@@ -197,11 +216,20 @@ mod tests {
                 Tensor::from([f32::NAN, f32::NEG_INFINITY, 0.5]).to_string(),
                 "tensor([   nan,   -inf, 0.5000])",
             ),
+            (Tensor::from([1.0f32, 2000.0]).to_string(), "tensor([1.0000e+00, 2.0000e+03])"),
+            (Tensor::from([1.0f32, 1000.0]).to_string(), "tensor([   1., 1000.])"),
+            (Tensor::from([1e8f32]).to_string(), "tensor([100000000.])"),
+            (Tensor::from([0.0f32, f32::NAN]).to_string(), "tensor([0., nan])"),
+            (Tensor::from([1.0f32, f32::NAN, -200.0]).to_string(), "tensor([   1.,   nan, -200.])"),
+            (Tensor::from([1e10f32, f32::INFINITY]).to_string(), "tensor([1.0000e+10,        inf])"),
+            (Tensor::from([0.0f32, -0.0, 1.5]).to_string(), "tensor([0.0000, -0.0000, 1.5000])"),
+            (Tensor::<f32>::zeros([1 << 40, 0]).unwrap().to_string(), "tensor([], size=(1099511627776, 0))"),
             (Tensor::from([1i64, -20]).to_string(), "tensor([  1, -20])"),
-            (Tensor::from([true, false]).to_string(), "tensor([ true, false])"),
+            (Tensor::from([true, false]).to_string(), "tensor([ True, False])"),
             (Tensor::from(2.5f64).to_string(), "tensor(2.5000, dtype=f64)"),
-            (Tensor::from([[0usize; 0]; 3]).to_string(), "tensor([], size=[3, 0], dtype=usize)"),
+            (Tensor::from([[0usize; 0]; 3]).to_string(), "tensor([], size=(3, 0), dtype=usize)"),
             (Tensor::from([0.0f32; 0]).to_string(), "tensor([])"),
+            (Tensor::from([true; 0]).to_string(), "tensor([], dtype=bool)"),
             (Tensor::from([[[1i64, 2]], [[3, 4]]]).to_string(), "tensor([[[1, 2]],\n\n        [[3, 4]]])"),
         ];
         for (text, expected) in cases {
@@ -224,5 +252,8 @@ mod tests {
         let text = Tensor::<i64>::arange(60).unwrap().to_string();
         assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
         assert!(text.lines().nth(1).unwrap().starts_with("        18, 19"), "{text}");
+        // A line may reach the last column: 12 booleans of width 4 after 9 columns.
+        let text = Tensor::from([[true; 13]]).to_string();
+        assert_eq!((text.lines().next().unwrap().len(), text.lines().count()), (80, 2), "{text}");
     }
 }

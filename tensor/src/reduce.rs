@@ -12,7 +12,8 @@ impl<T: Number> Tensor<T> {
     /// The sum along `axes`; 0 over nothing.
     ///
     /// Elements are added pairwise, so the rounding error grows with the logarithm of their
-    /// number (Higham 1993, The accuracy of floating point summation).
+    /// number (Higham 1993, The accuracy of floating point summation). Integers are added in their
+    /// own type and wrap around; `t.cast::<i64>().sum(..)` makes room.
     ///
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
@@ -44,42 +45,47 @@ impl<T: Number> Tensor<T> {
         reduce("min", self, axes.into(), None, smaller)
     }
 
-    /// The place of the largest element along one axis, the first of equals, a NaN before all.
+    /// The place of the largest element along `axes`, the first of equals, a NaN before all. Over
+    /// several axes, or all (`..`), places are counted in row-major order.
     ///
     /// # Errors
-    /// [`Error::EmptyReduction`] where the axis has size 0; [`Error::AxisOutOfRange`].
+    /// [`Error::EmptyReduction`] over nothing; [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
     ///
     /// ```
     /// use refrain_tensor::Tensor;
     /// let logits = Tensor::from([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]]);
     /// assert_eq!(logits.argmax(-1)?.to_vec(), [1, 0]);
+    /// assert_eq!(logits.argmax(..)?.item()?, 1);
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
-    pub fn argmax(&self, axis: isize) -> Result<Tensor<usize>> {
-        self.arg_extreme("argmax", axis, |candidate, best| candidate > best)
+    pub fn argmax(&self, axes: impl Into<Axes>) -> Result<Tensor<usize>> {
+        self.arg_extreme("argmax", axes.into(), |candidate, best| candidate > best)
     }
 
-    /// The place of the smallest element along one axis, the first of equals, a NaN before all.
+    /// The place of the smallest element along `axes`, as [`Tensor::argmax`] counts places.
     ///
     /// # Errors
-    /// [`Error::EmptyReduction`] where the axis has size 0; [`Error::AxisOutOfRange`].
-    pub fn argmin(&self, axis: isize) -> Result<Tensor<usize>> {
-        self.arg_extreme("argmin", axis, |candidate, best| candidate < best)
+    /// [`Error::EmptyReduction`] over nothing; [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
+    pub fn argmin(&self, axes: impl Into<Axes>) -> Result<Tensor<usize>> {
+        self.arg_extreme("argmin", axes.into(), |candidate, best| candidate < best)
     }
 
     fn arg_extreme(
         &self,
         op: &'static str,
-        axis: isize,
+        axes: Axes,
         wins: impl Fn(T, T) -> bool + Sync,
     ) -> Result<Tensor<usize>> {
-        let place = self.shape().axis(op, axis)?;
-        let (size, shape) = (self.shape()[place], self.shape().without(place));
+        let mask = axes.mask(op, self.shape())?;
+        let (size, shape) = (reduced_count(op, self.shape(), axes)?, axes.reduced_shape(op, self.shape())?);
         if size == 0 && shape.numel() > 0 {
             return Err(Error::EmptyReduction { op, shape: (*self.shape()).into() });
         }
-        let last = self.move_axis_last(place).contiguous();
-        let values = last.to_slice();
+        // The reduced axes behind the others, each kind in its order.
+        let order = |reduced| (0..self.rank()).filter(move |&axis| mask[axis] == reduced);
+        let order: Vec<isize> = order(false).chain(order(true)).map(|axis| axis as isize).collect();
+        let last = self.permute(&order)?;
+        let values = last.try_to_slice(op)?;
         let mut out = filled(op, shape, 0)?;
         fill_rows(&mut out, 1, size * CHEAP, |first, chunk| {
             for (out, row) in chunk.iter_mut().zip(values[first * size..].chunks_exact(size.max(1))) {
@@ -97,14 +103,13 @@ impl<T: Real> Tensor<T> {
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
     pub fn mean(&self, axes: impl Into<Axes>) -> Result<Self> {
-        let axes = axes.into();
-        let count = T::from_usize(reduced_count("mean", self.shape(), axes)?);
-        Ok(reduce("mean", self, axes, Some(T::ZERO), T::plus)?.map(|sum| sum / count))
+        self.mean_as("mean", axes.into())
     }
 
     /// The variance along `axes`: the squared distances from the mean, added and divided by
     /// n − `correction`. A correction of 1 (PyTorch's default) gives the unbiased estimate, 0 the
-    /// mean square. Computed in two passes; NaN where n ≤ `correction`.
+    /// mean square. Computed in two passes. Where n ≤ `correction` the sum is divided by 0: ∞, or
+    /// NaN where the sum is 0.
     ///
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
@@ -117,11 +122,7 @@ impl<T: Real> Tensor<T> {
     /// # Ok::<(), refrain_tensor::Error>(())
     /// ```
     pub fn var(&self, axes: impl Into<Axes>, correction: usize) -> Result<Self> {
-        let axes = axes.into();
-        let count = reduced_count("var", self.shape(), axes)?;
-        let divisor = T::from_usize(count.saturating_sub(correction));
-        let squares = self.zip_map("var", &self.mean(keepdim(axes))?, |x, mean| (x - mean) * (x - mean))?;
-        Ok(squares.sum(axes)?.map(|sum| sum / divisor))
+        self.var_as("var", axes.into(), correction)
     }
 
     /// The standard deviation along `axes`: the root of [`Tensor::var`].
@@ -129,7 +130,20 @@ impl<T: Real> Tensor<T> {
     /// # Errors
     /// [`Error::AxisOutOfRange`], [`Error::DuplicateAxis`].
     pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Result<Self> {
-        Ok(self.var(axes, correction)?.sqrt())
+        Ok(self.var_as("std", axes.into(), correction)?.sqrt())
+    }
+
+    fn var_as(&self, op: &'static str, axes: Axes, correction: usize) -> Result<Self> {
+        let count = reduced_count(op, self.shape(), axes)?;
+        let divisor = T::from_usize(count.saturating_sub(correction));
+        let mean = self.mean_as(op, keepdim(axes))?;
+        let squares = self.zip_map(op, &mean, |x, mean| (x - mean) * (x - mean))?;
+        Ok(reduce(op, &squares, axes, Some(T::ZERO), T::plus)?.map(|sum| sum / divisor))
+    }
+
+    fn mean_as(&self, op: &'static str, axes: Axes) -> Result<Self> {
+        let count = T::from_usize(reduced_count(op, self.shape(), axes)?);
+        Ok(reduce(op, self, axes, Some(T::ZERO), T::plus)?.map(|sum| sum / count))
     }
 }
 
@@ -168,7 +182,7 @@ fn reduced_count(op: &'static str, shape: &Shape, axes: Axes) -> Result<usize> {
 }
 
 /// Reduces with an associative `f`, in an order that depends on the shape alone.
-fn reduce<T: Element>(
+pub(crate) fn reduce<T: Element>(
     op: &'static str,
     tensor: &Tensor<T>,
     axes: Axes,
@@ -186,7 +200,7 @@ fn reduce<T: Element>(
     }
     // Neighbouring axes of one kind count as one; each reduced group is folded away, last first,
     // and every step sees [outer, reduced, inner].
-    let mut values = tensor.contiguous();
+    let mut values = tensor.try_contiguous(op)?;
     let mut inner = 1;
     let mut axis = shape.rank();
     while axis > 0 {
@@ -214,14 +228,14 @@ fn fold_middle<T: Element>(
     inner: usize,
     f: impl Fn(T, T) -> T + Sync + Copy,
 ) -> Result<Tensor<T>> {
-    let values = tensor.to_slice();
+    let values = tensor.try_to_slice(op)?;
     let shape = Shape::from([values.len() / count]);
     let mut out = filled(op, shape, values[0])?;
     let block = count * inner;
     fill_rows(&mut out, inner, block * CHEAP, |first, chunk| {
         for (out, block) in chunk.chunks_exact_mut(inner).zip(values[first * block..].chunks_exact(block)) {
             if inner == 1 {
-                out[0] = fold_row(block, f);
+                out[0] = fold_row(block, |x| x, f);
             } else {
                 fold_rows(block, out, f);
             }
@@ -230,24 +244,28 @@ fn fold_middle<T: Element>(
     Ok(Tensor::computed(out, shape))
 }
 
-/// Folds a slice, halving it down to runs that fit in registers.
-fn fold_row<T: Element>(row: &[T], f: impl Fn(T, T) -> T + Sync + Copy) -> T {
+/// Folds `map` of a slice that is not empty, halving it down to runs that fit in registers.
+pub(crate) fn fold_row<T: Element>(
+    row: &[T],
+    map: impl Fn(T) -> T + Sync + Copy,
+    f: impl Fn(T, T) -> T + Sync + Copy,
+) -> T {
     const RUN: usize = 512;
     const LANES: usize = 16;
     if row.len() > RUN {
         let (left, right) = row.split_at((row.len() / 2).next_multiple_of(LANES));
-        let (a, b) = parallel::join(row.len() * CHEAP, || fold_row(left, f), || fold_row(right, f));
+        let (a, b) = parallel::join(row.len() * CHEAP, || fold_row(left, map, f), || fold_row(right, map, f));
         return f(a, b);
     }
     let Some((first, rest)) = row.split_first_chunk::<LANES>() else {
-        return row[1..].iter().fold(row[0], |a, &b| f(a, b));
+        return row[1..].iter().fold(map(row[0]), |a, &b| f(a, map(b)));
     };
-    let mut lanes = *first;
+    let mut lanes = first.map(map);
     let chunks = rest.chunks_exact(LANES);
     let tail = chunks.remainder();
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane = f(*lane, x);
+            *lane = f(*lane, map(x));
         }
     }
     let mut width = LANES;
@@ -257,12 +275,13 @@ fn fold_row<T: Element>(row: &[T], f: impl Fn(T, T) -> T + Sync + Copy) -> T {
             lanes[lane] = f(lanes[lane], lanes[lane + width]);
         }
     }
-    tail.iter().fold(lanes[0], |a, &b| f(a, b))
+    tail.iter().fold(lanes[0], |a, &b| f(a, map(b)))
 }
 
-/// Folds the rows of a matrix into `out`, halving down to short runs of rows.
+/// Folds the rows of a matrix into `out`, halving down to short runs of rows. Each halving needs
+/// memory for a row, so the runs are as long as the rounding error allows.
 fn fold_rows<T: Element>(rows: &[T], out: &mut [T], f: impl Fn(T, T) -> T + Sync + Copy) {
-    const RUN: usize = 16;
+    const RUN: usize = 128;
     let (width, count) = (out.len(), rows.len() / out.len());
     if count <= RUN {
         out.copy_from_slice(&rows[..width]);
@@ -378,6 +397,8 @@ mod tests {
         assert_eq!(t.min([0, 1]).unwrap().item(), Ok(f64::NEG_INFINITY));
         assert_eq!(t.argmax(1).unwrap().to_vec(), [0, 1]);
         assert_eq!(t.argmin(0).unwrap().to_vec(), [1, 0, 1]);
+        assert_eq!((t.argmax(..).unwrap().item(), t.argmin([1, 0]).unwrap().item()), (Ok(4), Ok(3)));
+        assert_eq!(*t.argmax(keepdim(-1)).unwrap().shape(), [2, 1]);
         let with_nan = Tensor::from([1.0, f64::NAN, 7.0]);
         assert!(with_nan.max(..).unwrap().item().unwrap().is_nan());
         assert_eq!((with_nan.argmax(0).unwrap().item(), with_nan.argmin(0).unwrap().item()), (Ok(1), Ok(1)));
@@ -404,7 +425,10 @@ mod tests {
         assert_eq!(t.var(1, 1).unwrap().to_vec(), [2.0, 18.0]);
         assert_eq!(t.std(1, 0).unwrap().to_vec(), [1.0, 3.0]);
         assert!(Tensor::from([1.0f64]).var(.., 1).unwrap().item().unwrap().is_nan());
+        assert_eq!(t.var(.., 9).unwrap().item(), Ok(f64::INFINITY));
         assert_eq!(*t.var(keepdim(0), 0).unwrap().shape(), [1, 2]);
+        let message = t.std(5, 0).unwrap_err().to_string();
+        assert_eq!(message, "std: axis 5 is out of range for shape [2, 2] of rank 2");
     }
 
     #[test]

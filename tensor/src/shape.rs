@@ -65,6 +65,15 @@ impl Shape {
         self.iter().try_fold(1usize, |n, &size| n.checked_mul(size)).filter(|&n| n <= isize::MAX as usize)
     }
 
+    /// The product of the sizes that are not 0, or an error of `op` where it does not fit in an
+    /// `isize`: then some distance between elements would not either.
+    pub(crate) fn check_addressable(&self, op: &'static str) -> Result<usize> {
+        let product = self.iter().try_fold(1usize, |n, &size| n.checked_mul(size.max(1)));
+        product
+            .filter(|&n| n <= isize::MAX as usize)
+            .ok_or_else(|| Error::TooLarge { op, shape: (*self).into() })
+    }
+
     /// The index of `axis`, where negative numbers count from the end: -1 is the last axis.
     ///
     /// # Errors
@@ -80,13 +89,23 @@ impl Shape {
     }
 
     /// This shape with the size of one axis replaced.
+    ///
+    /// # Panics
+    /// Where there is no such axis.
+    #[track_caller]
     pub fn with(mut self, axis: usize, size: usize) -> Self {
+        assert!(axis < self.rank(), "with: axis {axis} is out of range for shape {self}");
         self[..][axis] = size;
         self
     }
 
     /// This shape without one axis.
+    ///
+    /// # Panics
+    /// Where there is no such axis.
+    #[track_caller]
     pub fn without(self, axis: usize) -> Self {
+        assert!(axis < self.rank(), "without: axis {axis} is out of range for shape {self}");
         let mut result = self;
         result.sizes.copy_within(axis + 1.., axis);
         result.sizes[MAX_RANK - 1] = 1;
@@ -98,7 +117,12 @@ impl Shape {
     ///
     /// # Errors
     /// [`Error::RankTooHigh`] where it already has [`MAX_RANK`].
+    ///
+    /// # Panics
+    /// Where `axis` is above the rank.
+    #[track_caller]
     pub fn inserted(self, op: &'static str, axis: usize, size: usize) -> Result<Self> {
+        assert!(axis <= self.rank(), "{op}: no axis can be inserted at {axis} in shape {self}");
         if self.rank() == MAX_RANK {
             return Err(Error::RankTooHigh { op, rank: MAX_RANK + 1 });
         }
@@ -216,6 +240,19 @@ mod tests {
         assert_eq!(full.without(7), Shape::from([1; 7]));
         let message = full.inserted("unsqueeze", 0, 1).unwrap_err().to_string();
         assert_eq!(message, "unsqueeze: 9 axes, but a tensor has at most 8");
+    }
+
+    #[test]
+    fn axes_that_are_not_there_panic() {
+        let shape = Shape::from([2, 3]);
+        for broken in [
+            std::panic::catch_unwind(|| shape.with(2, 1)),
+            std::panic::catch_unwind(|| shape.without(2)),
+            std::panic::catch_unwind(|| shape.inserted("t", 3, 1).unwrap()),
+        ] {
+            let message = *broken.unwrap_err().downcast::<String>().unwrap();
+            assert!(message.contains("in shape [2, 3]") || message.contains("for shape [2, 3]"), "{message}");
+        }
     }
 
     #[test]

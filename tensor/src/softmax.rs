@@ -1,6 +1,12 @@
 //! Exponentials normalised along an axis, without overflow.
 
-use crate::{Axes, Real, Result, Tensor, keepdim};
+use crate::{
+    Axes, Real, Result, Tensor,
+    arithmetic::larger,
+    keepdim,
+    parallel::{COSTLY, fill_rows},
+    reduce::{fold_row, reduce},
+};
 
 impl<T: Real> Tensor<T> {
     /// ln Σ eˣ along `axes`, with the largest element taken out first so that nothing overflows.
@@ -19,24 +25,25 @@ impl<T: Real> Tensor<T> {
     pub fn logsumexp(&self, axes: impl Into<Axes>) -> Result<Self> {
         let axes = axes.into();
         // An infinite maximum would turn into ∞ − ∞; without it the sum is right by itself.
-        let largest = self.max(keepdim(axes))?.map(|x| if x.is_infinite() { T::ZERO } else { x });
-        let sum = self.sub(&largest)?.exp().sum(axes)?;
+        let op = "logsumexp";
+        let largest = reduce(op, self, keepdim(axes), None, larger)?;
+        let largest = largest.map(|x| if x.is_infinite() { T::ZERO } else { x });
+        let powers = self.zip_map_at_cost(COSTLY, op, &largest, |x, largest| (x - largest).exp())?;
+        let sum = reduce(op, &powers, axes, Some(T::ZERO), T::plus)?;
         let largest = largest.reshape(sum.shape())?;
-        sum.zip_map("logsumexp", &largest, |sum, largest| sum.ln() + largest)
+        sum.zip_map(op, &largest, |sum, largest| sum.ln() + largest)
     }
 
-    /// eˣ / Σ eˣ along one axis: positive numbers that add up to 1.
+    /// eˣ / Σ eˣ along one axis: positive numbers that add up to 1. The sum is pairwise, as in
+    /// [`Tensor::sum`], so long rows stay accurate.
     ///
     /// # Errors
     /// [`crate::Error::AxisOutOfRange`].
     pub fn softmax(&self, axis: isize) -> Result<Self> {
         self.normalise_rows("softmax", axis, |row| {
-            let mut sum = T::ZERO;
             let largest = largest(row);
-            for x in row.iter_mut() {
-                *x = (*x - largest).exp();
-                sum = sum + *x;
-            }
+            row.iter_mut().for_each(|x| *x = (*x - largest).exp());
+            let sum = fold_row(row, |x| x, T::plus);
             row.iter_mut().for_each(|x| *x = *x / sum);
         })
     }
@@ -49,7 +56,7 @@ impl<T: Real> Tensor<T> {
     pub fn log_softmax(&self, axis: isize) -> Result<Self> {
         self.normalise_rows("log_softmax", axis, |row| {
             let largest = largest(row);
-            let sum = row.iter().fold(T::ZERO, |sum, &x| sum + (x - largest).exp());
+            let sum = fold_row(row, |x| (x - largest).exp(), T::plus);
             let shift = sum.ln();
             // Two subtractions: added up, a large maximum would swallow the small logarithm.
             row.iter_mut().for_each(|x| *x = (*x - largest) - shift);
@@ -65,11 +72,11 @@ impl<T: Real> Tensor<T> {
     ) -> Result<Self> {
         let axis = self.shape().axis(op, axis)?;
         let size = self.shape()[axis];
-        let mut rows = self.move_axis_last(axis).contiguous();
+        let mut rows = self.move_axis_last(axis).try_contiguous(op)?;
         if rows.is_empty() {
-            return Ok(self.contiguous());
+            return Ok(self.clone());
         }
-        crate::parallel::fill_rows(rows.as_mut_slice(), size, size * crate::parallel::COSTLY, |_, chunk| {
+        fill_rows(rows.try_as_mut_slice(op)?, size, size * COSTLY, |_, chunk| {
             chunk.chunks_exact_mut(size).for_each(&normalise);
         });
         // Back to the old order: the last axis returns to its place.
@@ -78,7 +85,7 @@ impl<T: Real> Tensor<T> {
 }
 
 fn largest<T: Real>(row: &[T]) -> T {
-    row.iter().copied().fold(T::neg_infinity(), crate::arithmetic::larger)
+    row.iter().copied().fold(T::neg_infinity(), larger)
 }
 
 #[cfg(test)]
@@ -109,6 +116,23 @@ mod tests {
         let masked = Tensor::from([0.0, f64::NEG_INFINITY]);
         assert_eq!(masked.softmax(0).unwrap().to_vec(), [1.0, 0.0]);
         assert_eq!(Tensor::from([f64::INFINITY, 0.0]).logsumexp(0).unwrap().item(), Ok(f64::INFINITY));
+    }
+
+    #[test]
+    fn long_rows_stay_accurate() {
+        let n = 3_000_000usize;
+        let t = Tensor::<f32>::arange(n).unwrap().map(|x| (x % 7.0) / 10.0);
+        let soft = t.softmax(0).unwrap();
+        let log = t.log_softmax(0).unwrap();
+        let sum = soft.iter().map(f64::from).sum::<f64>();
+        let log_sum = log.iter().map(|x| f64::from(x).exp()).sum::<f64>();
+        assert!((sum - 1.0).abs() < 1e-5 && (log_sum - 1.0).abs() < 1e-5, "{sum} {log_sum}");
+    }
+
+    #[test]
+    fn logsumexp_names_itself() {
+        let message = Tensor::from([1.0]).logsumexp(1).unwrap_err().to_string();
+        assert_eq!(message, "logsumexp: axis 1 is out of range for shape [1] of rank 1");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! [`Tensor`]: an array over shared storage, and how to get at its elements.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use crate::{Element, Error, Layout, Result, Shape, element::Cast, nest::Nest};
 
@@ -109,16 +109,11 @@ impl<T: Element> Tensor<T> {
         self.is_contiguous().then(|| &self.storage[start..start + self.numel()])
     }
 
-    /// The elements as one slice in logical order, copied where they do not lie so.
-    pub fn to_slice(&self) -> Cow<'_, [T]> {
-        match self.as_slice() {
-            Some(slice) => Cow::Borrowed(slice),
-            None => Cow::Owned(self.to_vec()),
-        }
-    }
-
     /// The elements in logical order, to write to. Storage that is shared, or not contiguous, is
     /// copied first, so no other tensor ever changes.
+    ///
+    /// # Panics
+    /// Where there is no memory for the copy, which only a broadcast view can bring about.
     ///
     /// ```
     /// use refrain_tensor::Tensor;
@@ -127,34 +122,20 @@ impl<T: Element> Tensor<T> {
     /// a.as_mut_slice()[0] = 9;
     /// assert_eq!((a[[0]], b[[0]]), (9, 1));
     /// ```
+    #[track_caller]
     pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.try_as_mut_slice("as_mut_slice").unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// [`Tensor::as_mut_slice`] for operations that return errors, in the name of `op`.
+    pub(crate) fn try_as_mut_slice(&mut self, op: &'static str) -> Result<&mut [T]> {
         if !self.is_contiguous() || Arc::get_mut(&mut self.storage).is_none() {
-            *self = Self::computed(self.to_vec(), *self.shape());
+            *self = Self::computed(self.try_to_vec(op)?, *self.shape());
         }
         let (start, length) = (self.layout.offset(), self.numel());
         // The branch above made the storage ours alone, so `make_mut` copies nothing.
         let storage = Arc::make_mut(&mut self.storage);
-        if length == 0 { &mut [] } else { &mut storage[start..start + length] }
-    }
-
-    /// The elements in logical order.
-    pub fn to_vec(&self) -> Vec<T> {
-        if let Some(slice) = self.as_slice() {
-            return slice.to_vec();
-        }
-        let mut values = Vec::with_capacity(self.numel());
-        let nest = Nest::new([&self.layout]);
-        let (length, [stride]) = (nest.row_length(), nest.row_strides());
-        for [start] in nest.row_starts(0..nest.rows()) {
-            match stride {
-                1 => values.extend_from_slice(&self.storage[start..start + length]),
-                0 => values.resize(values.len() + length, self.storage[start]),
-                _ => values.extend(
-                    (0..length as isize).map(|i| self.storage[(start as isize + i * stride) as usize]),
-                ),
-            }
-        }
-        values
+        Ok(if length == 0 { &mut [] } else { &mut storage[start..start + length] })
     }
 
     /// The elements in logical order, whatever the strides.
@@ -178,11 +159,6 @@ impl<T: Element> Tensor<T> {
             stride,
             left: self.numel(),
         }
-    }
-
-    /// This tensor with its elements in logical order without gaps; itself where they lie so.
-    pub fn contiguous(&self) -> Self {
-        if self.is_contiguous() { self.clone() } else { Self::computed(self.to_vec(), *self.shape()) }
     }
 
     /// The element at an index, or `None` where the index is outside the shape.
@@ -279,6 +255,14 @@ impl<T: Element> From<T> for Tensor<T> {
     }
 }
 
+/// A vector becomes a tensor of rank 1.
+impl<T: Element> From<Vec<T>> for Tensor<T> {
+    fn from(values: Vec<T>) -> Self {
+        let shape = Shape::from([values.len()]);
+        Self::computed(values, shape)
+    }
+}
+
 impl<T: Element, const A: usize> From<[T; A]> for Tensor<T> {
     fn from(values: [T; A]) -> Self {
         Self::computed(values.to_vec(), Shape::from([A]))
@@ -351,6 +335,7 @@ mod tests {
         assert_eq!(*Tensor::from([[[[true; 5]; 4]; 3]; 2]).shape(), [2, 3, 4, 5]);
         assert_eq!(*Tensor::from([[0.5f64; 0]; 2]).shape(), [2, 0]);
         assert_eq!(Tensor::from(3i64).item(), Ok(3));
+        assert_eq!(Tensor::from(vec![1, 2]), Tensor::from([1, 2]));
     }
 
     #[test]

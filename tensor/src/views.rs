@@ -118,7 +118,7 @@ impl<T: Element> Tensor<T> {
         let shape = shape.into();
         match self.layout().reshape(shape)? {
             Some(view) => Ok(self.with_layout(view)),
-            None => Ok(self.contiguous().with_layout(Layout::row_major(shape))),
+            None => Ok(self.try_contiguous("reshape")?.with_layout(Layout::row_major(shape))),
         }
     }
 
@@ -143,7 +143,8 @@ impl Shape {
     /// This shape with axes `first` to `last`, both included, merged into one.
     ///
     /// # Errors
-    /// [`Error::AxisOutOfRange`]; [`Error::RangeOutOfBounds`] where `last` comes before `first`.
+    /// [`Error::AxisOutOfRange`]; [`Error::RangeOutOfBounds`] where `last` comes before `first`;
+    /// [`Error::TooLarge`] where the merged size does not fit in an `isize`.
     pub fn flattened(&self, first: isize, last: isize) -> Result<Self> {
         let (first, last) = (self.axis("flatten", first)?, self.axis("flatten", last)?);
         if last < first {
@@ -157,7 +158,8 @@ impl Shape {
                 shape: shape.into(),
             });
         }
-        let merged = Self::from_slice(&self[first..=last]).numel();
+        let too_large = || Error::TooLarge { op: "flatten", shape: (*self).into() };
+        let merged = Self::from_slice(&self[first..=last]).checked_numel().ok_or_else(too_large)?;
         let sizes: Vec<usize> =
             self[..first].iter().copied().chain([merged]).chain(self[last + 1..].iter().copied()).collect();
         Self::new(&sizes)
@@ -246,6 +248,8 @@ mod tests {
         let t = Tensor::from([[[1, 2], [3, 4]]]);
         assert_eq!(*t.flatten(0, -1).unwrap().shape(), [4]);
         assert_eq!(*t.flatten(1, 2).unwrap().shape(), [1, 4]);
+        let huge = Shape::from([1 << 40, 1 << 40]).flattened(0, 1).unwrap_err().to_string();
+        assert_eq!(huge, "flatten: a tensor of shape [1099511627776, 1099511627776] is too large to address");
         assert!(t.flatten(2, 1).unwrap_err().to_string().starts_with("flatten: range 2..1"));
     }
 }

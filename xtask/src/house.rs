@@ -27,7 +27,9 @@ pub(crate) enum Kind {
     Data,
     /// The shared library of the examples; free to print, plot and read the clock.
     Examples,
-    /// This program, the only crate without a library.
+    /// The program that holds the libraries to PyTorch's cases. Nothing depends on it.
+    Parity,
+    /// This program.
     Chores,
 }
 
@@ -35,6 +37,11 @@ impl Crate {
     /// Whether others depend on this crate, so that it has a README and a quiet `src`.
     pub(crate) fn is_library(&self) -> bool {
         matches!(self.kind, Kind::Core | Kind::Data)
+    }
+
+    /// Whether there is a `src/lib.rs`, so that there can be doc tests.
+    pub(crate) fn has_library_target(&self) -> bool {
+        !matches!(self.kind, Kind::Parity | Kind::Chores)
     }
 }
 
@@ -70,9 +77,23 @@ pub(crate) const CRATES: &[Crate] = &[
         tests_use: &[],
     },
     Crate {
+        folder: "weights",
+        package: "refrain-weights",
+        kind: Kind::Data,
+        uses: &["refrain-tensor", "refrain-nn"],
+        tests_use: &["refrain-autograd"],
+    },
+    Crate {
         folder: "examples",
         package: "refrain-examples",
         kind: Kind::Examples,
+        uses: &["refrain-tensor", "refrain-autograd", "refrain-nn", "refrain-optim", "refrain-data"],
+        tests_use: &[],
+    },
+    Crate {
+        folder: "parity",
+        package: "refrain-parity",
+        kind: Kind::Parity,
         uses: &["refrain-tensor", "refrain-autograd", "refrain-nn", "refrain-optim", "refrain-data"],
         tests_use: &[],
     },

@@ -1,4 +1,5 @@
-//! The workspace chores: `cargo xtask test`, `lint`, `bench`, `examples`, `build-report` and `ci`.
+//! The workspace chores: `cargo xtask test`, `lint`, `bench`, `examples`, `parity`, `build-report`
+//! and `ci`.
 //!
 //! This crate uses none of the library crates and no dependency: it drives cargo. A chore is a
 //! list of [`step::Step`]s. Each prints its name and its time, and a failure ends with the one
@@ -14,6 +15,7 @@ mod ci;
 mod examples;
 mod house;
 mod lint;
+mod parity;
 mod source;
 mod step;
 mod temporary_folder;
@@ -57,6 +59,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[NAME…]",
         summary: "run the examples in a short mode and check what they leave",
         run: examples::run,
+    },
+    Command {
+        name: "parity",
+        arguments: "DIR",
+        summary: "run the cases of a directory, which PyTorch computed, in release",
+        run: parity::run,
     },
     Command {
         name: "build-report",

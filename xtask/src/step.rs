@@ -26,6 +26,13 @@ pub(crate) enum Failure {
     },
     /// The arguments made no sense.
     Usage(String),
+    /// A program ended with an exit code that is handed on. It has said why itself.
+    Program {
+        /// The exit code.
+        code: u8,
+        /// The one command, from the workspace root, that runs the program again.
+        repeat: String,
+    },
 }
 
 impl Failure {
@@ -35,11 +42,12 @@ impl Failure {
         Failure::Usage(format!("error: there is no {what} `{name}`; there are: {}", known.join(", ")))
     }
 
-    /// 2 for arguments that make no sense, 1 for a step that failed.
+    /// 2 for arguments that make no sense, 1 for a step that failed, and a program's own.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Step { .. } => 1,
             Failure::Usage(_) => 2,
+            Failure::Program { code, .. } => *code,
         }
     }
 }
@@ -49,6 +57,9 @@ impl fmt::Display for Failure {
         match self {
             Failure::Step { what, repeat } => write!(formatter, "== {what}\nTo repeat it:\n{repeat}"),
             Failure::Usage(complaint) => formatter.write_str(complaint),
+            Failure::Program { code, repeat } => {
+                write!(formatter, "== exit code {code}\nTo repeat it:\n{repeat}")
+            }
         }
     }
 }
@@ -127,6 +138,24 @@ impl Step {
             let status = self.command().status().map_err(cannot_start)?;
             if status.success() { Ok(()) } else { Err(status.to_string()) }
         })
+    }
+
+    /// Runs a program whose standard output is its own: without a heading, and with its exit code.
+    ///
+    /// # Errors
+    ///
+    /// If cargo cannot be started or the exit code is not 0.
+    pub(crate) fn hand_over(&self) -> Outcome {
+        let fail = |code| Err(Failure::Program { code, repeat: self.shown() });
+        match self.command().status() {
+            Ok(status) if status.success() => Ok(()),
+            // A signal leaves no code.
+            Ok(status) => fail(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+            Err(error) => {
+                eprintln!("{}", cannot_start(error));
+                fail(1)
+            }
+        }
     }
 
     /// Runs the command without a heading and gives back its standard output, which is shown
@@ -212,6 +241,15 @@ mod tests {
         assert!(text.starts_with("== parade: failed after "), "{text}");
         assert_eq!(text.lines().last(), Some("cargo no-such-command-as-this 'two words'"));
         assert_eq!(failure.exit_code(), 1);
+    }
+
+    #[test]
+    fn the_exit_code_of_a_program_is_handed_on() {
+        // Cargo's own code where it is given what it does not know.
+        let failure = Step::cargo("parade", ["no-such-command-as-this"]).hand_over().expect_err("no command");
+        assert_eq!(failure.exit_code(), 101);
+        assert_eq!(failure.to_string().lines().last(), Some("cargo no-such-command-as-this"));
+        assert_eq!(Step::cargo("version", ["--version"]).hand_over(), Ok(()));
     }
 
     #[test]

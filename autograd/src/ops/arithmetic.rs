@@ -43,15 +43,15 @@ impl<'t, T: Real> Var<'t, T> {
         let z = b.value().clone();
         let y = self.value().div(&z)?;
         let quotient = y.clone();
-        self.tape().record("div", [self, b], y, move |g, [_, b]| {
+        self.tape().record("div", [self, b], y, move |g, [a, b]| {
             let by_a = g.div(&z)?;
-            let by_b = b.then(|| by_a.mul(&quotient)).transpose()?.map(|t| t.neg());
-            Ok([Some(by_a), by_b])
+            let by_b = b.then(|| by_a.zip_map("div", &quotient, |g, y| -(g * y))).transpose()?;
+            Ok([a.then_some(by_a), by_b])
         })
     }
 
-    /// aᵇ; the gradients are g · b · aᵇ⁻¹ and g · aᵇ · ln a. Where a is 0 the second is 0, as in
-    /// PyTorch.
+    /// aᵇ; the gradients are g · b · aᵇ⁻¹ and g · aᵇ · ln a. As in PyTorch, the first is 0 where
+    /// b is 0, and the second where a is 0 and b ≥ 0.
     ///
     /// # Errors
     /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
@@ -62,41 +62,50 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record("pow", [self, b], y, move |g, [a, b]| {
             let slope = |x: T, e: T| if e == T::zero() { T::zero() } else { e * x.powf(e - T::one()) };
             let by_a = a.then(|| g.mul(&x.zip_map("pow", &e, slope)?)).transpose()?;
-            let log = |y: T, x: T| if x == T::zero() { T::zero() } else { y * x.ln() };
-            let by_b = b.then(|| g.mul(&kept.zip_map("pow", &x, log)?)).transpose()?;
+            let log = |x: T, e: T| if x == T::zero() && e >= T::zero() { T::zero() } else { x.ln() };
+            let by_b = b.then(|| g.mul(&kept.mul(&x.zip_map("pow", &e, log)?)?)).transpose()?;
             Ok([by_a, by_b])
         })
     }
 
-    /// The larger of each pair. The gradient goes to it, and half to each of equals.
+    /// The larger of each pair. The gradient goes to it, and half to each of equals. Where either
+    /// is NaN both get all of it, as in PyTorch.
     ///
     /// # Errors
     /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
     pub fn maximum(&self, b: &Self) -> Result<Self> {
         let y = self.value().maximum(b.value())?;
-        self.extreme("maximum", b, y)
+        self.extreme("maximum", b, y, |x, other| x < other)
     }
 
-    /// The smaller of each pair. The gradient goes to it, and half to each of equals.
+    /// The smaller of each pair. The gradient goes to it, and half to each of equals. Where either
+    /// is NaN both get all of it, as in PyTorch.
     ///
     /// # Errors
     /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
     pub fn minimum(&self, b: &Self) -> Result<Self> {
         let y = self.value().minimum(b.value())?;
-        self.extreme("minimum", b, y)
+        self.extreme("minimum", b, y, |x, other| x > other)
     }
 
-    /// Records the choice of the extreme `y` of two values.
-    fn extreme(&self, op: &'static str, b: &Self, y: Tensor<T>) -> Result<Self> {
-        let (x, z, kept) = (self.value().clone(), b.value().clone(), y.clone());
-        self.tape().record(op, [self, b], y, move |g, _| {
-            let half = T::from_f64(0.5);
-            let equal = x.eq(&z)?;
-            let share = |input: &Tensor<T>| -> std::result::Result<_, refrain_tensor::Error> {
-                let wins = input.zip_map(op, &kept, |x, y| if x == y { T::one() } else { T::zero() })?;
-                g.mul(&wins.zip_map(op, &equal, |share, equal| if equal { share * half } else { share })?)
+    /// Records the choice of the extreme `y` of two values, where an element that `loses` to the
+    /// other gets no gradient.
+    fn extreme(&self, op: &'static str, b: &Self, y: Tensor<T>, loses: fn(T, T) -> bool) -> Result<Self> {
+        let (x, z) = (self.value().clone(), b.value().clone());
+        self.tape().record(op, [self, b], y, move |g, [a, b]| {
+            let share = |input: &Tensor<T>, other: &Tensor<T>| {
+                let weights = input.zip_map(op, other, |x, other| {
+                    if loses(x, other) {
+                        T::zero()
+                    } else if x == other {
+                        T::from_f64(0.5)
+                    } else {
+                        T::one()
+                    }
+                })?;
+                g.mul(&weights)
             };
-            Ok([Some(share(&x)?), Some(share(&z)?)])
+            Ok([a.then(|| share(&x, &z)).transpose()?, b.then(|| share(&z, &x)).transpose()?])
         })
     }
 

@@ -52,8 +52,8 @@ functions! {
     tanh: y => (T::one() - y * y);
     /// 1 / (1 + e⁻ˣ); dy/dx = y (1 − y).
     sigmoid: y => (y * (T::one() - y));
-    /// max(x, 0); dy/dx = 1 where x > 0, else 0.
-    relu: y => if y > T::zero() { T::one() } else { T::zero() };
+    /// max(x, 0); dy/dx = 0 where x ≤ 0, else 1, also for NaN as in PyTorch.
+    relu: y => if y <= T::zero() { T::zero() } else { T::one() };
     /// ln(1 + eˣ); dy/dx = sigmoid(x) = 1 − e⁻ʸ.
     softplus: y => -(-y).exp_m1();
 }
@@ -74,22 +74,40 @@ impl<T: Real> Var<'_, T> {
         self.unary("mul_scalar", self.value().mul_scalar(value), move |g| Ok(g.mul_scalar(value)))
     }
 
-    /// x to the power `exponent`; dy/dx = exponent · x^(exponent − 1).
+    /// x / `value`, rounded once.
+    pub fn div_scalar(&self, value: T) -> Self {
+        self.unary("div_scalar", self.value().map(|x| x / value), move |g| Ok(g.map(|g| g / value)))
+    }
+
+    /// `value` / x, rounded once; dy/dx = −y / x. Written `value / &x`.
+    pub(crate) fn scalar_div(&self, value: T) -> Self {
+        let (x, y) = (self.value().clone(), self.value().map(|x| value / x));
+        let kept = y.clone();
+        self.unary("scalar_div", y, move |g| g.mul(&kept.zip_map("scalar_div", &x, |y, x| -y / x)?))
+    }
+
+    /// x to the power `exponent`; dy/dx = exponent · x^(exponent − 1), which is 0 everywhere for
+    /// the exponent 0.
     pub fn powf(&self, exponent: T) -> Self {
         let x = self.value().clone();
         self.unary("powf", x.powf(exponent), move |g| {
+            if exponent == T::zero() {
+                return Tensor::zeros(x.shape());
+            }
             g.zip_map("powf", &x, |g, x| g * exponent * x.powf(exponent - T::one()))
         })
     }
 
-    /// x brought into `low..=high`; the gradient passes where x was inside.
+    /// x brought into `low..=high`. The gradient passes where low < x < high; at the bounds
+    /// themselves, where the slope jumps, and for NaN it is 0, as in PyTorch 2.15 (earlier
+    /// versions let it pass at the bounds).
     ///
     /// # Errors
     /// [`refrain_tensor::Error::Bounds`] where `low > high`.
     pub fn clamp(&self, low: T, high: T) -> crate::Result<Self> {
         let x = self.value().clone();
         Ok(self.unary("clamp", x.clamp(low, high)?, move |g| {
-            g.zip_map("clamp", &x, |g, x| if low <= x && x <= high { g } else { T::zero() })
+            g.zip_map("clamp", &x, |g, x| if low < x && x < high { g } else { T::zero() })
         }))
     }
 
@@ -101,12 +119,13 @@ impl<T: Real> Var<'_, T> {
         })
     }
 
-    /// x above 0, `alpha` · (eˣ − 1) below, where dy/dx = y + alpha.
+    /// x above 0, `alpha` · (eˣ − 1) from there down, where dy/dx = y + alpha; at NaN it is 1, as
+    /// in PyTorch.
     pub fn elu(&self, alpha: T) -> Self {
         let y = self.value().elu(alpha);
         let (x, kept) = (self.value().clone(), y.clone());
         self.unary("elu", y, move |g| {
-            let slope = kept.zip_map("elu", &x, |y, x| if x > T::zero() { T::one() } else { y + alpha })?;
+            let slope = kept.zip_map("elu", &x, |y, x| if x <= T::zero() { y + alpha } else { T::one() })?;
             g.mul(&slope)
         })
     }

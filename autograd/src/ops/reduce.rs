@@ -46,11 +46,28 @@ impl<T: Real> Var<'_, T> {
     }
 
     /// The standard deviation along `axes`: the root of [`Var::var`].
+    /// dy/dx = (x − mean) / ((n − correction) · y); where all elements are equal and y is 0, the
+    /// gradient is 0, as in PyTorch.
     ///
     /// # Errors
     /// [`refrain_tensor::Error::AxisOutOfRange`], [`refrain_tensor::Error::DuplicateAxis`].
     pub fn std(&self, axes: impl Into<Axes>, correction: usize) -> Result<Self> {
-        Ok(self.var(axes, correction)?.sqrt())
+        let (axes, x) = (axes.into(), self.value().clone());
+        let kept = axes.kept_shape("std", x.shape())?;
+        let freedom = T::from_usize((x.numel() / kept.numel().max(1)).saturating_sub(correction));
+        let y = x.std(axes, correction)?;
+        let deviation = y.clone();
+        Ok(self.unary("std", y, move |g| {
+            let share =
+                g.zip_map(
+                    "std",
+                    &deviation,
+                    |g, y| {
+                        if y == T::zero() { T::zero() } else { g / (freedom * y) }
+                    },
+                )?;
+            x.sub(&x.mean(keepdim(axes))?)?.mul(&share.reshape(kept)?)
+        }))
     }
 
     /// The largest element along `axes`. The gradient goes to it, shared evenly among equals.

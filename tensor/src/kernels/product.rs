@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // the blocked kernels of `matrixmultiply` take raw pointers
 
-use crate::{element::Number, parallel};
+use crate::{element::Number, layout::stays_inside, parallel};
 
 /// A matrix inside a slice: element (i, j) lies at `offset + i * row_stride + j * column_stride`.
 #[derive(Clone, Copy)]
@@ -19,19 +19,18 @@ impl<'a, T> Matrix<'a, T> {
     /// A matrix of any strides.
     ///
     /// # Panics
-    /// Where an element would lie outside `data`.
+    /// Where an element would lie outside `data`, or, of an empty matrix, the offset does.
     pub fn strided(data: &'a [T], offset: usize, size: [usize; 2], strides: [isize; 2]) -> Self {
-        if size[0] > 0 && size[1] > 0 {
-            let reach = |n: usize, stride: isize| (n as isize - 1) * stride;
-            let (down, right) = (reach(size[0], strides[0]), reach(size[1], strides[1]));
-            let lowest = offset as isize + down.min(0) + right.min(0);
-            let highest = offset as isize + down.max(0) + right.max(0);
-            assert!(
-                lowest >= 0 && highest < data.len() as isize,
-                "a matrix of size {size:?}, strides {strides:?} and offset {offset} leaves its {} values",
-                data.len()
-            );
-        }
+        let inside = if size.contains(&0) {
+            offset <= data.len()
+        } else {
+            stays_inside(data.len(), offset, &size, &strides)
+        };
+        assert!(
+            inside,
+            "a matrix of size {size:?}, strides {strides:?} and offset {offset} leaves its {} values",
+            data.len()
+        );
         let ([rows, columns], [row_stride, column_stride]) = (size, strides);
         Self { data, offset, rows, columns, row_stride, column_stride }
     }
@@ -41,7 +40,7 @@ impl<'a, T> Matrix<'a, T> {
     /// # Panics
     /// Where `data` is shorter than `rows * columns`.
     pub fn row_major(data: &'a [T], rows: usize, columns: usize) -> Self {
-        Self::strided(data, 0, [rows, columns], [columns as isize, 1])
+        Self::strided(data, 0, [rows, columns], [isize::try_from(columns).unwrap_or(isize::MAX), 1])
     }
 
     /// The transpose, without a copy.
@@ -183,8 +182,11 @@ macro_rules! blocked {
         /// The product through the blocked, packed kernel of `matrixmultiply`.
         pub(crate) fn $name(product: Product<'_, $t>) {
             let Product { a, b, beta, c } = product;
-            // SAFETY: `Matrix::strided` checked that every element of `a` and `b` lies in its
-            // slice, and `row_range` keeps to a part of it; `Product` checked that `c` holds
+            if c.is_empty() || a.columns == 0 {
+                return scale(c, beta);
+            }
+            // SAFETY: no size is 0; `Matrix::strided` checked, without wrapping, that every element
+            // of `a` and `b` lies in its slice, and `row_range` keeps to a part of it; `Product` checked that `c` holds
             // a.rows · b.columns values and that the inner sizes agree; `c` is borrowed mutably,
             // so it overlaps neither `a` nor `b`.
             unsafe {
@@ -257,6 +259,34 @@ mod tests {
     #[should_panic(expected = "leaves its 5 values")]
     fn a_matrix_may_not_leave_its_slice() {
         Matrix::row_major(&[0.0; 5], 2, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its 2 values")]
+    fn a_reach_that_wraps_is_outside() {
+        let data = [1f32, 2.0];
+        let (a, b) = (Matrix::strided(&data, 0, [1025, 2], [1 << 54, 1]), Matrix::row_major(&data, 2, 1));
+        Product::new(a, b, 0.0, &mut [0.0; 1025]).run();
+    }
+
+    #[test]
+    #[should_panic(expected = "offset 3 leaves its 2 values")]
+    fn an_empty_matrix_may_not_start_outside() {
+        Matrix::strided(&[1f32, 2.0], 3, [0, 2], [2, 1]);
+    }
+
+    #[test]
+    fn the_kernels_take_empty_operands() {
+        for [m, k, n] in [[0, 2, 3], [2, 0, 3], [2, 3, 0], [0, 0, 0]] {
+            let (a, b, mut c) = (vec![1f32; m * k], vec![1f32; k * n], vec![5f32; m * n]);
+            f32::matrix_product(Product::new(
+                Matrix::row_major(&a, m, k),
+                Matrix::row_major(&b, k, n),
+                2.0,
+                &mut c,
+            ));
+            assert!(c.iter().all(|&x| x == 10.0), "{m} {k} {n}");
+        }
     }
 
     #[cfg(feature = "rayon")]

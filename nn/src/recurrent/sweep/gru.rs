@@ -2,7 +2,7 @@
 //! define it: the reset gate acts after the product with W_hh.
 //!
 //! With the gates r, z = σ(..), in PyTorch's order r, z, n:
-//! n = tanh(W_in x + b_in + r (W_hn h + b_hn)) and h' = (1 − z) n + z h.
+//! n = tanh(W_in x + b_in + r (W_hn h + b_hn)) and h' = (1 − z) n + z h, computed as n + z (h − n).
 
 use refrain_tensor::Real;
 
@@ -26,7 +26,7 @@ impl<T: Real> Step<T> for GatedUnit {
             (r[k], z[k]) = ((r[k] + of_r[k]).sigmoid(), (z[k] + of_z[k]).sigmoid());
             row.extra[k] = of_new[k];
             new[k] = (new[k] + r[k] * of_new[k]).tanh();
-            row.h[k] = (T::one() - z[k]) * new[k] + z[k] * row.h_before[k];
+            row.h[k] = new[k] + z[k] * (row.h_before[k] - new[k]);
         }
     }
 

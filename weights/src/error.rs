@@ -1,0 +1,32 @@
+//! What can go wrong with a weights file.
+
+use std::io;
+
+/// The error of every operation in this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // the fields are what the messages name them
+pub enum Error {
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    File { path: String, source: io::Error },
+
+    /// The bytes are no safetensors file: cut off, or with a header that is not one.
+    #[error("not a safetensors file: {0}")]
+    Format(String),
+
+    /// A tensor of an element type that weights do not have.
+    #[error("{name}: the element type is {found}, expected F16, BF16, F32 or F64")]
+    ElementType { name: String, found: String },
+
+    /// A tensor whose shape this library cannot hold.
+    #[error("{name}: {source}")]
+    Shape { name: String, source: refrain_tensor::Error },
+
+    /// The values do not fit the model.
+    #[error(transparent)]
+    Model(#[from] refrain_nn::Error),
+}
+
+/// The result of an operation on a weights file.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,152 @@
+//! Weights files: there and back, and what is refused.
+
+use proptest::prelude::*;
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+use refrain_nn::{LSTM, Linear, Module, Real, StateDict};
+use refrain_weights::{Error, from_bytes, load, save, to_bytes};
+use safetensors::{Dtype, tensor::TensorView};
+
+fn lstm<T: Real>(seed: u64) -> LSTM<T> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    LSTM::builder(3, 4).num_layers(2).bidirectional(true).proj_size(2).build(&mut rng).unwrap()
+}
+
+fn linear(seed: u64) -> Linear<f32> {
+    Linear::new(2, 1, &mut Xoshiro256PlusPlus::seed_from_u64(seed)).unwrap()
+}
+
+/// A file with the given tensors.
+fn file(tensors: &[(&str, Dtype, &[usize], Vec<u8>)]) -> Vec<u8> {
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| (*name, TensorView::new(*dtype, shape.to_vec(), bytes).unwrap()));
+    safetensors::serialize(views, None).unwrap()
+}
+
+/// A folder of this test's own, removed at its end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("refrain-weights-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn every_bit_comes_back() {
+    fn check<T: Real>() {
+        let (model, mut other) = (lstm::<T>(1), lstm::<T>(2));
+        from_bytes(&to_bytes(&StateDict::of(&model)).unwrap()).unwrap().load_into(&mut other).unwrap();
+        assert_eq!(StateDict::of(&model), StateDict::of(&other));
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn files_appear_whole_and_leave_nothing_beside_them() {
+    let folder = Folder::new("whole");
+    let path = folder.0.join("model.safetensors");
+    let (model, mut other) = (lstm::<f32>(1), lstm::<f32>(2));
+    for _ in 0..2 {
+        save(&path, &model).unwrap();
+    }
+    load(&path, &mut other).unwrap();
+    assert_eq!(StateDict::of(&model), StateDict::of(&other));
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1);
+    let nowhere = folder.0.join("no/such/folder/model.safetensors");
+    assert!(matches!(save(&nowhere, &model), Err(Error::File { .. })));
+    let message = load(&nowhere, &mut other).unwrap_err().to_string();
+    assert!(message.contains("no/such/folder/model.safetensors: "), "{message}");
+}
+
+#[test]
+fn other_float_types_are_converted() {
+    let half = |x: f32| half::f16::from_f32(x).to_le_bytes().to_vec();
+    let brain = |x: f32| half::bf16::from_f32(x).to_le_bytes().to_vec();
+    let weight: Vec<u8> = [half(0.5), half(-2.0)].concat();
+    let bytes = file(&[("weight", Dtype::F16, &[1, 2], weight), ("bias", Dtype::BF16, &[1], brain(1.5))]);
+    let mut layer = linear(1);
+    from_bytes::<f32>(&bytes).unwrap().load_into(&mut layer).unwrap();
+    assert_eq!(layer.weight.value().to_vec(), [0.5, -2.0]);
+    assert_eq!(layer.bias.unwrap().value().to_vec(), [1.5]);
+    let wide = file(&[("x", Dtype::F64, &[1], 0.1f64.to_le_bytes().to_vec())]);
+    assert_eq!(from_bytes::<f32>(&wide).unwrap().get("x").unwrap().to_vec(), [0.1f32]);
+}
+
+#[test]
+fn what_is_refused_is_named_and_changes_nothing() {
+    let mut layer = linear(1);
+    let before = StateDict::of(&layer);
+    let f32s = |n: usize| vec![0u8; 4 * n];
+    let mut fail = |bytes: &[u8]| {
+        let result = from_bytes::<f32>(bytes).and_then(|state| Ok(state.load_into(&mut layer)?));
+        assert_eq!(StateDict::of(&layer), before);
+        result.unwrap_err().to_string()
+    };
+    let both = |weight: &[usize], bias: &[usize]| {
+        let count = |shape: &[usize]| f32s(shape.iter().product());
+        file(&[("weight", Dtype::F32, weight, count(weight)), ("bias", Dtype::F32, bias, count(bias))])
+    };
+    assert_eq!(
+        fail(&file(&[("weight", Dtype::F32, &[1, 2], f32s(2))])),
+        "load: the model has bias, for which there is no value"
+    );
+    assert_eq!(
+        fail(&both(&[2, 1], &[1])),
+        "load: the value for weight has shape [2, 1], the parameter [1, 2]"
+    );
+    let integers = file(&[("weight", Dtype::I64, &[1, 2], vec![0; 16]), ("bias", Dtype::F32, &[1], f32s(1))]);
+    assert_eq!(fail(&integers), "weight: the element type is I64, expected F16, BF16, F32 or F64");
+    let deep = file(&[("weight", Dtype::F32, &[1; 9], f32s(1)), ("bias", Dtype::F32, &[1], f32s(1))]);
+    assert_eq!(fail(&deep), "weight: shape: 9 axes, but a tensor has at most 8");
+    let whole = both(&[1, 2], &[1]);
+    for length in [0, 7, 8, 20, whole.len() - 1] {
+        assert!(fail(&whole[..length]).starts_with("not a safetensors file: "), "{length}");
+    }
+    let mut hostile = whole.clone();
+    hostile[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(fail(&hostile).starts_with("not a safetensors file: "));
+}
+
+#[test]
+fn a_header_that_promises_what_is_not_there_is_refused() {
+    let header = br#"{"weight":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header);
+    bytes.extend_from_slice(&[0; 8]);
+    assert!(matches!(from_bytes::<f32>(&bytes), Err(Error::Format(_))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), at in 0usize..400, to: u8) {
+        let _ = from_bytes::<f32>(&bytes);
+        let mut spoilt = to_bytes(&StateDict::of(&linear(1))).unwrap();
+        let at = at % spoilt.len();
+        spoilt[at] = to;
+        if let Ok(state) = from_bytes::<f32>(&spoilt) {
+            let _ = state.load_into(&mut linear(2));
+        }
+    }
+}
+
+#[test]
+fn parameters_are_saved_under_their_names() {
+    let bytes = to_bytes(&StateDict::of(&lstm::<f32>(1))).unwrap();
+    let state = from_bytes::<f32>(&bytes).unwrap();
+    let mut names: Vec<String> =
+        lstm::<f32>(1).named_parameters().into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    assert_eq!(state.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>(), names);
+}
