@@ -10,6 +10,7 @@ mod gru_cell;
 mod layer_norm_lstm_cell;
 mod lstm;
 mod lstm_cell;
+mod node;
 mod options;
 mod packed;
 mod regularise;

@@ -9,6 +9,7 @@ use refrain_tensor::{Real, Tensor};
 use super::{
     CellParameters, Nonlinearity,
     cell_parameters::CellSizes,
+    node::{Roles, record_sweep},
     options::Options,
     steps::Steps,
     sweep::{self, Kept, Needs, Plan, Start, Weights, gru::GatedUnit, lstm::LongShortTermMemory},
@@ -40,7 +41,13 @@ impl Kind {
         }
     }
 
-    fn forward<T: Real>(self, plan: &Plan, weights: Weights<'_, T>, x: &[T], start: Start<'_, T>) -> Kept<T> {
+    pub(crate) fn forward<T: Real>(
+        self,
+        plan: &Plan,
+        weights: Weights<'_, T>,
+        x: &[T],
+        start: Start<'_, T>,
+    ) -> Kept<T> {
         match self {
             Self::RNN(nonlinearity) => sweep::forward(nonlinearity, plan, weights, x, start),
             Self::LSTM => sweep::forward(LongShortTermMemory, plan, weights, x, start),
@@ -48,7 +55,7 @@ impl Kind {
         }
     }
 
-    fn backward<T: Real>(
+    pub(crate) fn backward<T: Real>(
         self,
         plan: &Plan,
         weights: Weights<'_, T>,
@@ -174,28 +181,12 @@ impl<T: Real> Stack<T> {
         let roles = Roles::new(self.options.bias, cell.weight_hr.is_some(), h_0.is_some(), c_0.is_some());
         inputs.extend(h_0.into_iter().chain(c_0));
 
-        let values: Vec<Tensor<T>> = inputs.iter().map(|input| input.value().contiguous()).collect();
-        let (hidden, state) = (self.options.hidden_size, cell.state_size());
+        let (hidden, state, rows) = (self.options.hidden_size, cell.state_size(), steps.rows());
         let plan = Plan { steps: steps.clone(), reverse, input: cell.input_size(), hidden, state };
-        let kept =
-            self.kind.forward(&plan, roles.weights(&values), slice(&values, Some(0)), roles.start(&values));
-        let rows = steps.rows();
-        // One node has one value: the states, and behind them the cell states.
-        let mut value = kept.h.clone();
-        value.extend_from_slice(&kept.c);
-        let value = Tensor::from_vec(value, [rows * state + kept.c.len()])?;
-        let (has_cell, kind) = (!kept.c.is_empty(), self.kind);
-        let inputs: Vec<&Var<'t, T>> = inputs.iter().collect();
-        let node = tape.record_list(kind.op(), &inputs, value, move |g, needs| {
-            let g = g.to_slice();
-            let (dh, dc) = g.split_at(rows * state);
-            let data = (slice(&values, Some(0)), roles.start(&values), &kept);
-            let gradients = kind.backward(&plan, roles.weights(&values), data, (dh, dc), roles.needs(needs));
-            roles.gradients(gradients, &values, needs)
-        })?;
+        let node = record_sweep(self.kind, plan, roles, &inputs)?;
         let h =
             tape.record_part("states", &node, |l| reshaped(l.narrow(0, 0, rows * state)?, [rows, state]))?;
-        let c = has_cell.then(|| {
+        let c = matches!(self.kind, Kind::LSTM).then(|| {
             tape.record_part("states", &node, |l| {
                 reshaped(l.narrow(0, rows * state, rows * hidden)?, [rows, hidden])
             })
@@ -247,90 +238,6 @@ fn last_states<'t, T: Real>(states: &Var<'t, T>, steps: &Steps, reverse: bool) -
 
 fn joined<'t, T: Real>(parts: &[Var<'t, T>], axis: isize) -> Result<Var<'t, T>> {
     Ok(if let [only] = parts { only.clone() } else { Var::cat(parts, axis)? })
-}
-
-/// Which of a node's inputs is what; the first three are x, W_ih and W_hh.
-#[derive(Clone, Copy)]
-struct Roles {
-    bias_ih: Option<usize>,
-    bias_hh: Option<usize>,
-    hr: Option<usize>,
-    h_0: Option<usize>,
-    c_0: Option<usize>,
-}
-
-impl Roles {
-    fn new(bias: bool, projection: bool, h_0: bool, c_0: bool) -> Self {
-        let mut next = 3;
-        let mut place = |there: bool| {
-            next += usize::from(there);
-            there.then(|| next - 1)
-        };
-        Self {
-            bias_ih: place(bias),
-            bias_hh: place(bias),
-            hr: place(projection),
-            h_0: place(h_0),
-            c_0: place(c_0),
-        }
-    }
-
-    fn weights<'a, T: Real>(&self, values: &'a [Tensor<T>]) -> Weights<'a, T> {
-        Weights {
-            ih: slice(values, Some(1)),
-            hh: slice(values, Some(2)),
-            bias_ih: slice(values, self.bias_ih),
-            bias_hh: slice(values, self.bias_hh),
-            hr: slice(values, self.hr),
-        }
-    }
-
-    fn start<'a, T: Real>(&self, values: &'a [Tensor<T>]) -> Start<'a, T> {
-        Start { h: slice(values, self.h_0), c: slice(values, self.c_0) }
-    }
-
-    fn needs(&self, needs: &[bool]) -> Needs {
-        let needed = |k: Option<usize>| k.is_some_and(|k| needs[k]);
-        Needs {
-            x: needs[0],
-            ih: needs[1],
-            hh: needs[2],
-            bias: needed(self.bias_ih) || needed(self.bias_hh),
-            hr: needed(self.hr),
-        }
-    }
-
-    /// The gradients in the order of the inputs, in their shapes.
-    fn gradients<T: Real>(
-        &self,
-        gradients: sweep::Gradients<T>,
-        values: &[Tensor<T>],
-        needs: &[bool],
-    ) -> std::result::Result<Vec<Option<Tensor<T>>>, refrain_tensor::Error> {
-        let sweep::Gradients { x, ih, hh, bias_ih, bias_hh, hr, h_0, c_0 } = gradients;
-        let placed = [
-            (Some(0), x),
-            (Some(1), ih),
-            (Some(2), hh),
-            (self.bias_ih, bias_ih),
-            (self.bias_hh, bias_hh),
-            (self.hr, hr),
-            (self.h_0, h_0),
-            (self.c_0, c_0),
-        ];
-        let mut all = vec![None; values.len()];
-        for (place, gradient) in placed {
-            if let Some(k) = place.filter(|&k| needs[k]) {
-                all[k] = Some(Tensor::from_vec(gradient, values[k].shape())?);
-            }
-        }
-        Ok(all)
-    }
-}
-
-/// The elements of one of the values, or none.
-fn slice<T: Real>(values: &[Tensor<T>], place: Option<usize>) -> &[T] {
-    place.and_then(|k| values[k].as_slice()).unwrap_or(&[])
 }
 
 /// Names as PyTorch has them: `weight_ih_l0`, `weight_ih_l0_reverse`, `weight_ih_l1`, …
