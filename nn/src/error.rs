@@ -22,7 +22,7 @@ pub enum Error {
     Features { op: &'static str, found: usize, expected: usize, shape: Box<Shape>, axes: &'static str },
 
     /// An input with the wrong number of axes.
-    #[error("{op}: input has {} axes (shape {shape}), expected {axes}", shape.rank())]
+    #[error("{op}: input has shape {shape}, expected {axes}")]
     Rank { op: &'static str, shape: Box<Shape>, axes: &'static str },
 
     /// A state of another shape than the layer and the batch ask for.
@@ -60,6 +60,10 @@ pub enum Error {
     /// Not one length for each sequence.
     #[error("{op}: {found} lengths for a batch of {expected} sequences")]
     LengthCount { op: &'static str, found: usize, expected: usize },
+
+    /// A padded length that cuts off a sequence.
+    #[error("{op}: total_length is {total_length}, but the longest sequence has {longest} steps")]
+    TotalLength { op: &'static str, total_length: usize, longest: usize },
 
     /// A length that no sequence of the batch can have.
     #[error("{op}: length {length} of sequence {position} is not from 1 to {longest}")]

@@ -114,7 +114,7 @@ mod tests {
             fail(Tensor::zeros([2, 4]).unwrap()),
             "layer_norm: input has 4 features, the layer was built for 3 (input shape [2, 4] = [.., features])"
         );
-        assert!(fail(Tensor::from(1.0)).starts_with("layer_norm: input has 0 ax"));
+        assert!(fail(Tensor::from(1.0)).starts_with("layer_norm: input has shape []"));
         let message = LayerNorm::<f32>::new(0).unwrap_err().to_string();
         assert_eq!(message, "layer_norm: features is 0, expected at least 1");
     }

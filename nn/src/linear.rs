@@ -148,7 +148,7 @@ mod tests {
             fail(Tensor::zeros([9, 5]).unwrap()),
             "linear: input has 5 features, the layer was built for 4 (input shape [9, 5] = [.., features])"
         );
-        assert_eq!(fail(Tensor::from(1.0)), "linear: input has 0 axes (shape []), expected [.., features]");
+        assert_eq!(fail(Tensor::from(1.0)), "linear: input has shape [], expected [.., features]");
         let message = Linear::<f32>::new(0, 2, &mut rng()).unwrap_err().to_string();
         assert_eq!(message, "linear: in_features is 0, expected at least 1");
         let message = Linear::<f32>::new(usize::MAX, 2, &mut rng()).unwrap_err().to_string();

@@ -33,11 +33,11 @@ fn inputs_and_states_of_wrong_shapes() {
         ),
         (
             fail(&rnn, &[4], None),
-            "rnn: input has 1 axes (shape [4]), expected [seq, batch, features] or [seq, features]",
+            "rnn: input has shape [4], expected [seq, batch, features] or [seq, features]",
         ),
         (
             fail(&first, &[4], None),
-            "rnn: input has 1 axes (shape [4]), expected [batch, seq, features] or [seq, features]",
+            "rnn: input has shape [4], expected [batch, seq, features] or [seq, features]",
         ),
         (
             fail(&rnn, &[9, 2, 4], Some(&[1, 2, 3])),
@@ -107,11 +107,11 @@ fn lengths_that_no_batch_has() {
     let tape = Tape::new();
     let x = zeros(&tape, &[5, 2, 4]);
     let fail = |lengths: &[usize]| gru.forward_padded(&x, lengths, None).unwrap_err().to_string();
-    assert_eq!(fail(&[5, 0]), "pack_padded_sequence: length 0 of sequence 1 is not from 1 to 5");
-    assert_eq!(fail(&[6, 1]), "pack_padded_sequence: length 6 of sequence 0 is not from 1 to 5");
-    assert_eq!(fail(&[5]), "pack_padded_sequence: 1 lengths for a batch of 2 sequences");
+    assert_eq!(fail(&[5, 0]), "gru: length 0 of sequence 1 is not from 1 to 5");
+    assert_eq!(fail(&[6, 1]), "gru: length 6 of sequence 0 is not from 1 to 5");
+    assert_eq!(fail(&[5]), "gru: 1 lengths for a batch of 2 sequences");
     let message = gru.forward_padded(&zeros(&tape, &[5, 4]), &[5], None).unwrap_err().to_string();
-    assert_eq!(message, "gru: input has 2 axes (shape [5, 4]), expected [seq, batch, features]");
+    assert_eq!(message, "gru: input has shape [5, 4], expected [seq, batch, features]");
     let packed = pack_padded_sequence(&zeros(&tape, &[5, 2, 3]), &[5, 1], false).unwrap();
     assert_eq!(
         gru.forward_packed(&packed, None).unwrap_err().to_string(),

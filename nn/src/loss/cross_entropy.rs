@@ -103,12 +103,18 @@ impl<T: Real> CrossEntropyLoss<T> {
 
     /// The axis of the classes, and the shape of the positions.
     fn check(&self, logits: &Var<'_, T>) -> Result<(usize, Shape)> {
-        let (shape, axes) = (*logits.shape(), "[C], [N, C] or [N, C, d, ..]");
-        let axis = match shape.rank() {
-            0 => return Err(Error::Rank { op: OP, shape: shape.into(), axes }),
-            1 => 0,
-            _ => 1,
+        let shape = *logits.shape();
+        let (axis, axes) = match shape.rank() {
+            0 => {
+                return Err(Error::Rank { op: OP, shape: shape.into(), axes: "[C], [N, C] or [N, C, d, ..]" });
+            }
+            1 => (0, "[C]"),
+            2 => (1, "[N, C]"),
+            _ => (1, "[N, C, d, ..]"),
         };
+        if shape[axis] == 0 {
+            return Err(Error::Empty { op: OP, what: "set of classes", shape: shape.into(), axes });
+        }
         check_not_empty(OP, shape, axes)?;
         if !(0.0..=1.0).contains(&self.label_smoothing) {
             let value = self.label_smoothing;
@@ -349,11 +355,11 @@ mod tests {
             ),
             (
                 fail(&loss, Tensor::from(1.0), Tensor::from(0)),
-                "cross_entropy: input has 0 axes (shape []), expected [C], [N, C] or [N, C, d, ..]",
+                "cross_entropy: input has shape [], expected [C], [N, C] or [N, C, d, ..]",
             ),
             (
                 fail(&loss, zeros([0, 4]), Tensor::from([0i64; 0])),
-                "cross_entropy: the batch is empty (input shape [0, 4] = [C], [N, C] or [N, C, d, ..])",
+                "cross_entropy: the batch is empty (input shape [0, 4] = [N, C])",
             ),
             (
                 fail(&weighted, zeros([1, 4]), Tensor::from([0])),

@@ -131,7 +131,17 @@ pub fn pack_padded_sequence<'t, T: Real>(
     lengths: &[usize],
     batch_first: bool,
 ) -> Result<PackedSequence<'t, T>> {
-    let (op, shape) = ("pack_padded_sequence", *padded.shape());
+    packed("pack_padded_sequence", padded, lengths, batch_first)
+}
+
+/// [`pack_padded_sequence`] under the name of the function or layer that was called.
+pub(crate) fn packed<'t, T: Real>(
+    op: &'static str,
+    padded: &Var<'t, T>,
+    lengths: &[usize],
+    batch_first: bool,
+) -> Result<PackedSequence<'t, T>> {
+    let shape = *padded.shape();
     if shape.rank() != 3 {
         let axes = if batch_first { "[batch, seq, features]" } else { "[seq, batch, features]" };
         return Err(Error::Rank { op, shape: shape.into(), axes });
@@ -169,7 +179,7 @@ pub fn pack_sequence<'t, T: Real>(sequences: &[Var<'t, T>]) -> Result<PackedSequ
         return Err(Error::Rank { op: "pack_sequence", shape, axes: "[seq, features]" });
     }
     let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.shape()[0]).collect();
-    pack_padded_sequence(&pad_sequence(sequences, false, T::zero())?, &lengths, false)
+    packed("pack_sequence", &padded("pack_sequence", sequences, false, T::zero())?, &lengths, false)
 }
 
 /// Sequences `[seq, ..]` of different lengths made one batch, `[longest, batch, ..]` or with
@@ -183,9 +193,29 @@ pub fn pad_sequence<'t, T: Real>(
     batch_first: bool,
     padding_value: T,
 ) -> Result<Var<'t, T>> {
-    let op = "pad_sequence";
-    if let Some(odd) = sequences.iter().find(|sequence| sequence.rank() == 0) {
-        return Err(Error::Rank { op, shape: (*odd.shape()).into(), axes: "[seq, ..]" });
+    padded("pad_sequence", sequences, batch_first, padding_value)
+}
+
+/// [`pad_sequence`] under the name of the function that was called.
+fn padded<'t, T: Real>(
+    op: &'static str,
+    sequences: &[Var<'t, T>],
+    batch_first: bool,
+    padding_value: T,
+) -> Result<Var<'t, T>> {
+    let first = *sequences.first().ok_or(refrain_tensor::Error::NoTensors { op })?.shape();
+    for sequence in sequences {
+        let found = *sequence.shape();
+        if found.rank() == 0 {
+            return Err(Error::Rank { op, shape: found.into(), axes: "[seq, ..]" });
+        }
+        if found.rank() != first.rank() || found[1..] != first[1..] {
+            let expected = if first.rank() == found.rank() { first.with(0, found[0]) } else { first };
+            let (found, expected) = (found.into(), expected.into());
+            return Err(
+                refrain_tensor::Error::ShapeMismatch { op, what: "a sequence", found, expected }.into()
+            );
+        }
     }
     let longest = sequences.iter().map(|sequence| sequence.shape()[0]).max().unwrap_or(0);
     let padded = sequences.iter().map(|sequence| {
@@ -193,9 +223,8 @@ pub fn pad_sequence<'t, T: Real>(
         if shape[0] == longest {
             return Ok(sequence.clone());
         }
-        let padding =
-            sequence.tape().constant(Tensor::full(shape.with(0, longest - shape[0]), padding_value)?);
-        Ok(Var::cat(&[sequence.clone(), padding], 0)?)
+        let padding = Tensor::full(shape.with(0, longest - shape[0]), padding_value)?;
+        Ok(Var::cat(&[sequence.clone(), sequence.tape().constant(padding)], 0)?)
     });
     Ok(Var::stack(&padded.collect::<Result<Vec<_>>>()?, if batch_first { 0 } else { 1 })?)
 }
@@ -205,7 +234,7 @@ pub fn pad_sequence<'t, T: Real>(
 /// `total_length` makes the padded length larger than the longest sequence.
 ///
 /// # Errors
-/// [`Error::Length`] where `total_length` is below the longest sequence.
+/// [`Error::TotalLength`] where `total_length` is below the longest sequence.
 pub fn pad_packed_sequence<'t, T: Real>(
     packed: &PackedSequence<'t, T>,
     batch_first: bool,
@@ -215,13 +244,7 @@ pub fn pad_packed_sequence<'t, T: Real>(
     let (longest, batch, width) = (packed.batch_sizes().len(), packed.batch_size(), packed.data.shape()[1]);
     let steps = total_length.unwrap_or(longest);
     if steps < longest {
-        let op = "pad_packed_sequence";
-        return Err(Error::Length {
-            op,
-            length: longest,
-            position: packed.sorted_indices[0],
-            longest: steps,
-        });
+        return Err(Error::TotalLength { op: "pad_packed_sequence", total_length: steps, longest });
     }
     let place = |(sequence, step): (usize, usize)| {
         if batch_first { sequence * steps + step } else { step * batch + sequence }
@@ -286,11 +309,14 @@ mod tests {
         assert_eq!(fail(&[1, 2, 5]), "pack_padded_sequence: length 5 of sequence 2 is not from 1 to 4");
         let packed = pack_padded_sequence(&x, &[1, 2, 3], false).unwrap();
         let message = pad_packed_sequence(&packed, false, 0.0, Some(2)).unwrap_err().to_string();
-        assert_eq!(message, "pad_packed_sequence: length 3 of sequence 2 is not from 1 to 2");
+        assert_eq!(message, "pad_packed_sequence: total_length is 2, but the longest sequence has 3 steps");
         let message = pack_sequence::<f32>(&[]).unwrap_err().to_string();
-        assert_eq!(message, "stack: expected at least one tensor");
+        assert_eq!(message, "pack_sequence: expected at least one tensor");
+        let sequence = |shape: [usize; 2]| tape.constant(Tensor::zeros(shape).unwrap());
+        let message = pack_sequence(&[sequence([2, 3]), sequence([5, 4])]).unwrap_err().to_string();
+        assert_eq!(message, "pack_sequence: a sequence has shape [5, 4], expected [5, 3]");
         let flat = tape.constant(Tensor::zeros([4]).unwrap());
         let message = pack_sequence(&[flat]).unwrap_err().to_string();
-        assert_eq!(message, "pack_sequence: input has 1 axes (shape [4]), expected [seq, features]");
+        assert_eq!(message, "pack_sequence: input has shape [4], expected [seq, features]");
     }
 }

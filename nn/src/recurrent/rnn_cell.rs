@@ -135,7 +135,7 @@ mod tests {
         );
         assert_eq!(
             fail(&[2, 1, 4], &[2, 3]),
-            "rnn_cell: input has 3 axes (shape [2, 1, 4]), expected [batch, features] or [features]"
+            "rnn_cell: input has shape [2, 1, 4], expected [batch, features] or [features]"
         );
         assert_eq!(
             fail(&[2, 4], &[1, 3]),

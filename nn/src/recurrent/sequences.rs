@@ -5,7 +5,7 @@ use refrain_autograd::Var;
 use refrain_tensor::{Real, Shape, Tensor};
 
 use super::{
-    packed::{PackedSequence, pack_padded_sequence, pad_packed_sequence},
+    packed::{PackedSequence, packed, pad_packed_sequence},
     shape::{Sequence, check_state},
     stack::{Stack, States},
     steps::Steps,
@@ -53,7 +53,7 @@ impl<T: Real> Stack<T> {
                 if self.options.batch_first { "[batch, seq, features]" } else { "[seq, batch, features]" };
             return Err(Error::Rank { op: self.kind.op(), shape: (*input.shape()).into(), axes });
         }
-        let packed = pack_padded_sequence(input, lengths, self.options.batch_first)?;
+        let packed = packed(self.kind.op(), input, lengths, self.options.batch_first)?;
         let (packed, last) = self.on_packed(&packed, initial, rng)?;
         let (y, _) = pad_packed_sequence(&packed, self.options.batch_first, T::zero(), Some(sequence.steps))?;
         Ok((y, last))
