@@ -23,7 +23,11 @@ pub mod text_table;
 
 pub use error::{Error, Result};
 
-/// The code in the workspace's README, run as a test.
+/// The code in the workspace's documents, run as tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/recurrent.md")]
+    struct Recurrent;
+}

@@ -106,7 +106,11 @@ impl<T: Real> CrossEntropyLoss<T> {
         let shape = *logits.shape();
         let (axis, axes) = match shape.rank() {
             0 => {
-                return Err(Error::Rank { op: OP, shape: shape.into(), axes: "[C], [N, C] or [N, C, d, ..]" });
+                return Err(Error::Rank {
+                    op: OP,
+                    shape: shape.into(),
+                    axes: "[C], [N, C] or [N, C, d, ..]",
+                });
             }
             1 => (0, "[C]"),
             2 => (1, "[N, C]"),
