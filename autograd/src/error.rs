@@ -64,3 +64,13 @@ pub enum Error {
 
 /// The result of a fallible operation on a tape.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The value, or a panic with the error's message at the line of the caller's caller.
+#[track_caller]
+pub(crate) fn or_panic<T>(result: Result<T>) -> T {
+    // A closure would not inherit `track_caller`, and the panic would name this file.
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -16,3 +16,6 @@ pub use gradients::Gradients;
 pub use parameter::{Parameter, ParameterId};
 pub use tape::Tape;
 pub use var::Var;
+
+/// The crate of the tensors that variables hold.
+pub use refrain_tensor as tensor;

@@ -112,7 +112,7 @@ pub enum Error {
     RaggedRow { file: String, line: usize, found: usize, expected: usize },
 
     /// A column that the file does not have.
-    #[error("{file}: no column {column:?}, expected one of {columns:?}")]
+    #[error("{file}: no column {column:?}; the columns are {}", columns.join(", "))]
     UnknownColumn { file: String, column: String, columns: Vec<String> },
 
     /// A field that should hold a number.

@@ -26,3 +26,8 @@ pub use windows::Windows;
 /// Classes or tokens as rows with a single 1; see [`refrain_tensor::one_hot`]. The indices come
 /// from [`Vocabulary::encode`] or from a column of class numbers.
 pub use refrain_tensor::one_hot;
+
+/// The crate of the generators that shuffle and split.
+pub use rand;
+/// The crate of the tensors.
+pub use refrain_tensor as tensor;

@@ -123,7 +123,8 @@ impl<T: Ord + Clone + Debug> Vocabulary<T> {
 }
 
 impl Vocabulary<char> {
-    /// The characters of `chars`, in the order in which they stand there.
+    /// The characters of `chars`, in the order in which they stand there: an alphabet. For the
+    /// characters of a text, where they come more than once, there is [`Vocabulary::from_text`].
     ///
     /// # Errors
     /// [`Error::DuplicateToken`].

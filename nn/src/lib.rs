@@ -35,3 +35,10 @@ pub use refrain_autograd::Parameter;
 pub use refrain_tensor::Real;
 pub use sequential::{Layer, Sequential};
 pub use state_dict::StateDict;
+
+/// The crate of the generators that layers are initialised from.
+pub use rand;
+/// The crate of the tape that layers record on.
+pub use refrain_autograd as autograd;
+/// The crate of the tensors.
+pub use refrain_tensor as tensor;

@@ -125,19 +125,26 @@ impl fmt::Display for Path<'_> {
 ///
 /// `module!(Net { rnn, head })` is for a `struct Net<T: Real>`; `module!(Net: f32 { rnn, head })` for a
 /// struct without a type parameter. Fields that hold no parameters are left out.
+/// [`Module`](crate::Module) shows an example.
 #[macro_export]
 macro_rules! module {
     ($name:ident { $($field:ident),* $(,)? }) => {
         impl<T: $crate::Real> $crate::Module<T> for $name<T> {
-            $crate::module!(@body T, $($field)*);
+            $crate::module_methods!(T, $($field)*);
         }
     };
     ($name:ident: $t:ty { $($field:ident),* $(,)? }) => {
         impl $crate::Module<$t> for $name {
-            $crate::module!(@body $t, $($field)*);
+            $crate::module_methods!($t, $($field)*);
         }
     };
-    (@body $t:ty, $($field:ident)*) => {
+}
+
+/// The two methods that [`module!`](crate::module) writes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! module_methods {
+    ($t:ty, $($field:ident)*) => {
         fn visit<'m>(
             &'m self,
             visitor: &mut dyn FnMut(std::fmt::Arguments<'_>, &'m $crate::Parameter<$t>),

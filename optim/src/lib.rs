@@ -25,3 +25,8 @@ pub use optimizer::Optimizer;
 pub use rmsprop::RMSprop;
 pub use schedule::{CosineAnnealingLR, ExponentialLR, LinearLR, Schedule, StepLR};
 pub use sgd::SGD;
+
+/// The crate of the parameters and gradients.
+pub use refrain_autograd as autograd;
+/// The crate of the tensors.
+pub use refrain_tensor as tensor;

@@ -1,6 +1,6 @@
 //! Arithmetic on tensors, as methods that return errors and as operators that panic.
 
-use crate::{Error, Number, Result, Tensor};
+use crate::{Error, Number, Result, Tensor, error::or_panic};
 
 impl<T: Number> Tensor<T> {
     /// `self + other`, broadcast.
@@ -169,7 +169,7 @@ macro_rules! operator {
             type Output = Tensor<T>;
             #[track_caller]
             fn $method(self, other: $right) -> Tensor<T> {
-                Tensor::$method(&self, &other).unwrap_or_else(|error| panic!("{error}"))
+                or_panic(Tensor::$method(&self, &other))
             }
         }
     };

@@ -8,7 +8,7 @@ macro_rules! comparison {
             #[doc = concat!("Where `self ", stringify!($sign), " other`, element by element, broadcast.")]
             ///
             /// # Errors
-            /// [`crate::Error::Broadcast`].
+            /// [`Error::Broadcast`](crate::Error::Broadcast).
             pub fn $name(&self, other: &Self) -> Result<Tensor<bool>> {
                 self.zip_map(stringify!($name), other, |a, b| a $sign b)
             }
@@ -21,7 +21,7 @@ impl Tensor<bool> {
     /// Where both are true, broadcast.
     ///
     /// # Errors
-    /// [`crate::Error::Broadcast`].
+    /// [`Error::Broadcast`](crate::Error::Broadcast).
     pub fn logical_and(&self, other: &Self) -> Result<Self> {
         self.zip_map("logical_and", other, |a, b| a && b)
     }
@@ -29,7 +29,7 @@ impl Tensor<bool> {
     /// Where either is true, broadcast.
     ///
     /// # Errors
-    /// [`crate::Error::Broadcast`].
+    /// [`Error::Broadcast`](crate::Error::Broadcast).
     pub fn logical_or(&self, other: &Self) -> Result<Self> {
         self.zip_map("logical_or", other, |a, b| a || b)
     }
@@ -43,7 +43,7 @@ impl Tensor<bool> {
     /// `where`, which is a keyword here.
     ///
     /// # Errors
-    /// [`crate::Error::Broadcast`].
+    /// [`Error::Broadcast`](crate::Error::Broadcast).
     ///
     /// ```
     /// use refrain_tensor::Tensor;

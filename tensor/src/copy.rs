@@ -3,10 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    Element, Result, Tensor,
-    create::with_capacity,
-    elementwise::{allocated, along},
-    nest::Nest,
+    Element, Result, Tensor, create::with_capacity, elementwise::along, error::or_panic, nest::Nest,
 };
 
 /// The side of the square blocks in which a transposed matrix is copied: two of them fit in the
@@ -20,7 +17,7 @@ impl<T: Element> Tensor<T> {
     /// Where there is no memory for them, which only a broadcast view can bring about.
     #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
-        allocated(self.try_to_vec("to_vec"))
+        or_panic(self.try_to_vec("to_vec"))
     }
 
     /// The elements as one slice in logical order, copied where they do not lie so.
@@ -29,7 +26,7 @@ impl<T: Element> Tensor<T> {
     /// Where there is no memory for the copy, which only a broadcast view can bring about.
     #[track_caller]
     pub fn to_slice(&self) -> Cow<'_, [T]> {
-        self.try_to_slice("to_slice").unwrap_or_else(|error| panic!("{error}"))
+        or_panic(self.try_to_slice("to_slice"))
     }
 
     /// This tensor with its elements in logical order without gaps; itself where they lie so.
@@ -38,7 +35,7 @@ impl<T: Element> Tensor<T> {
     /// Where there is no memory for the copy, which only a broadcast view can bring about.
     #[track_caller]
     pub fn contiguous(&self) -> Self {
-        self.try_contiguous("contiguous").unwrap_or_else(|error| panic!("{error}"))
+        or_panic(self.try_contiguous("contiguous"))
     }
 
     /// [`Tensor::to_vec`] for operations that return errors, in the name of `op`.

@@ -3,6 +3,7 @@
 use crate::{
     Element, Result, Shape, Tensor,
     create::{filled, with_capacity},
+    error::or_panic,
     nest::Nest,
     parallel::{CHEAP, fill_rows},
 };
@@ -31,7 +32,7 @@ impl<T: Element> Tensor<T> {
         {
             return Tensor::computed(values.iter().map(|&x| f(x)).collect(), shape);
         }
-        let mut out = allocated(filled("map", shape, U::default()));
+        let mut out = or_panic(filled("map", shape, U::default()));
         if let Some(values) = self.as_slice() {
             fill_rows(&mut out, 1, cost, |first, chunk| {
                 for (out, &x) in chunk.iter_mut().zip(&values[first..]) {
@@ -56,7 +57,7 @@ impl<T: Element> Tensor<T> {
     /// `f` of every pair of elements; the shapes broadcast.
     ///
     /// # Errors
-    /// [`crate::Error::Broadcast`], naming `op`; [`crate::Error::OutOfMemory`].
+    /// [`Error::Broadcast`](crate::Error::Broadcast), naming `op`; [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     ///
     /// ```
     /// use refrain_tensor::Tensor;
@@ -115,7 +116,7 @@ impl<T: Element> Tensor<T> {
     /// where this tensor's storage is its own.
     ///
     /// # Errors
-    /// [`crate::Error::ShapeMismatch`] where `other` does not broadcast to this shape.
+    /// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) where `other` does not broadcast to this shape.
     pub fn zip_assign(&mut self, other: &Self, f: impl Fn(T, T) -> T + Sync) -> Result<()> {
         self.zip_assign_as("zip_assign", other, f)
     }
@@ -159,7 +160,7 @@ impl<T: Element> Tensor<T> {
     /// This is how a gradient is added through a view without a tensor the size of the whole.
     ///
     /// # Errors
-    /// [`crate::Error::ShapeMismatch`] where `values` has another shape than the view.
+    /// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) where `values` has another shape than the view.
     ///
     /// # Panics
     /// Where the view leaves this tensor's elements.
@@ -234,12 +235,6 @@ fn zip_row<T: Copy, U: Copy, V>(
             row.iter_mut().enumerate().for_each(|(k, out)| *out = f(a[along(i, k, s)], b[along(j, k, t)]));
         }
     }
-}
-
-/// The values, or a panic that says why there is no memory for them.
-#[track_caller]
-pub(crate) fn allocated<T>(values: Result<Vec<T>>) -> Vec<T> {
-    values.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// `f` of the elements of three tensors of one shape; for `where` and its kin.

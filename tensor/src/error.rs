@@ -132,3 +132,13 @@ fn axes(count: usize) -> String {
 
 /// The result of a fallible tensor operation.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The value, or a panic with the error's message at the line of the caller's caller.
+#[track_caller]
+pub(crate) fn or_panic<T>(result: Result<T>) -> T {
+    // A closure would not inherit `track_caller`, and the panic would name this file.
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -30,3 +30,6 @@ pub use indexing::one_hot;
 pub use layout::Layout;
 pub use shape::{MAX_RANK, Shape};
 pub use tensor::Tensor;
+
+/// The crate of the generators that random tensors are drawn from.
+pub use rand;

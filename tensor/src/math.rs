@@ -71,7 +71,7 @@ impl<T: Real> Tensor<T> {
     /// Each element to the power of its counterpart, broadcast.
     ///
     /// # Errors
-    /// [`crate::Error::Broadcast`].
+    /// [`Error::Broadcast`](crate::Error::Broadcast).
     pub fn pow(&self, exponent: &Self) -> Result<Self> {
         self.zip_map_at_cost(COSTLY, "pow", exponent, num_traits::Float::powf)
     }

@@ -13,8 +13,8 @@ impl<T: Real> Tensor<T> {
     /// −∞ where every element is −∞.
     ///
     /// # Errors
-    /// [`crate::Error::EmptyReduction`] over nothing; [`crate::Error::AxisOutOfRange`],
-    /// [`crate::Error::DuplicateAxis`].
+    /// [`Error::EmptyReduction`](crate::Error::EmptyReduction) over nothing; [`Error::AxisOutOfRange`](crate::Error::AxisOutOfRange),
+    /// [`Error::DuplicateAxis`](crate::Error::DuplicateAxis).
     ///
     /// ```
     /// use refrain_tensor::Tensor;
@@ -38,7 +38,7 @@ impl<T: Real> Tensor<T> {
     /// [`Tensor::sum`], so long rows stay accurate.
     ///
     /// # Errors
-    /// [`crate::Error::AxisOutOfRange`].
+    /// [`Error::AxisOutOfRange`](crate::Error::AxisOutOfRange).
     pub fn softmax(&self, axis: isize) -> Result<Self> {
         self.normalise_rows("softmax", axis, |row| {
             let largest = largest(row);
@@ -52,7 +52,7 @@ impl<T: Real> Tensor<T> {
     /// round to 0.
     ///
     /// # Errors
-    /// [`crate::Error::AxisOutOfRange`].
+    /// [`Error::AxisOutOfRange`](crate::Error::AxisOutOfRange).
     pub fn log_softmax(&self, axis: isize) -> Result<Self> {
         self.normalise_rows("log_softmax", axis, |row| {
             let largest = largest(row);

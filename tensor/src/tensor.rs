@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Element, Error, Layout, Result, Shape, element::Cast, nest::Nest};
+use crate::{Element, Error, Layout, Result, Shape, element::Cast, error::or_panic, nest::Nest};
 
 /// An n-dimensional array of rank 0 to 8.
 ///
@@ -124,7 +124,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        self.try_as_mut_slice("as_mut_slice").unwrap_or_else(|error| panic!("{error}"))
+        or_panic(self.try_as_mut_slice("as_mut_slice"))
     }
 
     /// [`Tensor::as_mut_slice`] for operations that return errors, in the name of `op`.

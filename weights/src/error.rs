@@ -8,11 +8,15 @@ use std::io;
 #[allow(missing_docs)] // the fields are what the messages name them
 pub enum Error {
     /// The file cannot be read or written.
+    #[error("cannot {what} {path}: {source}")]
+    File { what: &'static str, path: String, source: io::Error },
+
+    /// The contents of a file are not what the model needs.
     #[error("{path}: {source}")]
-    File { path: String, source: io::Error },
+    Contents { path: String, source: Box<Error> },
 
     /// The bytes are no safetensors file: cut off, or with a header that is not one.
-    #[error("not a safetensors file: {0}")]
+    #[error("not a whole safetensors file: {0}")]
     Format(String),
 
     /// A tensor of an element type that weights do not have.

@@ -22,7 +22,7 @@ pub fn save<T: Real>(path: impl AsRef<Path>, model: &impl Module<T>) -> Result<(
     written.map_err(|source| {
         // What was begun is of no use to anyone; that it cannot be removed changes nothing.
         let _ = fs::remove_file(&beside);
-        failed(path, source)
+        failed("write", path, source)
     })
 }
 
@@ -30,7 +30,7 @@ pub fn save<T: Real>(path: impl AsRef<Path>, model: &impl Module<T>) -> Result<(
 /// the file are those of the model. Where anything does not fit, the model stays as it was.
 ///
 /// # Errors
-/// [`Error::File`], and those of [`from_bytes`] and
+/// [`Error::File`], and [`Error::Contents`] around those of [`from_bytes`] and
 /// [`StateDict::load_into`].
 ///
 /// ```
@@ -47,8 +47,9 @@ pub fn save<T: Real>(path: impl AsRef<Path>, model: &impl Module<T>) -> Result<(
 /// ```
 pub fn load<T: Real>(path: impl AsRef<Path>, model: &mut impl Module<T>) -> Result<()> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(|source| failed(path, source))?;
-    Ok(from_bytes::<T>(&bytes)?.load_into(model)?)
+    let bytes = fs::read(path).map_err(|source| failed("read", path, source))?;
+    let loaded = from_bytes::<T>(&bytes).and_then(|state| Ok(state.load_into(model)?));
+    loaded.map_err(|source| Error::Contents { path: path.display().to_string(), source: source.into() })
 }
 
 /// A name beside a path that no other process uses.
@@ -58,6 +59,6 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn failed(path: &Path, source: io::Error) -> Error {
-    Error::File { path: path.display().to_string(), source }
+fn failed(what: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::File { what, path: path.display().to_string(), source }
 }

@@ -65,7 +65,13 @@ fn files_appear_whole_and_leave_nothing_beside_them() {
     let nowhere = folder.0.join("no/such/folder/model.safetensors");
     assert!(matches!(save(&nowhere, &model), Err(Error::File { .. })));
     let message = load(&nowhere, &mut other).unwrap_err().to_string();
-    assert!(message.contains("no/such/folder/model.safetensors: "), "{message}");
+    assert!(
+        message.starts_with("cannot read ") && message.contains("folder/model.safetensors: "),
+        "{message}"
+    );
+    std::fs::write(&path, &to_bytes(&StateDict::of(&linear(1))).unwrap()[..20]).unwrap();
+    let message = load(&path, &mut other).unwrap_err().to_string();
+    assert!(message.contains("model.safetensors: not a whole safetensors file: "), "{message}");
 }
 
 #[test]
@@ -110,11 +116,11 @@ fn what_is_refused_is_named_and_changes_nothing() {
     assert_eq!(fail(&deep), "weight: shape: 9 axes, but a tensor has at most 8");
     let whole = both(&[1, 2], &[1]);
     for length in [0, 7, 8, 20, whole.len() - 1] {
-        assert!(fail(&whole[..length]).starts_with("not a safetensors file: "), "{length}");
+        assert!(fail(&whole[..length]).starts_with("not a whole safetensors file: "), "{length}");
     }
     let mut hostile = whole.clone();
     hostile[..8].copy_from_slice(&u64::MAX.to_le_bytes());
-    assert!(fail(&hostile).starts_with("not a safetensors file: "));
+    assert!(fail(&hostile).starts_with("not a whole safetensors file: "));
 }
 
 #[test]

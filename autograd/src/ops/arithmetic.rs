@@ -8,7 +8,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// a + b.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn add(&self, b: &Self) -> Result<Self> {
         let y = self.value().add(b.value())?;
         self.tape().record("add", [self, b], y, |g, _| Ok([Some(g.clone()), Some(g.clone())]))
@@ -17,7 +17,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// a − b.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn sub(&self, b: &Self) -> Result<Self> {
         let y = self.value().sub(b.value())?;
         self.tape().record("sub", [self, b], y, |g, [_, b]| Ok([Some(g.clone()), b.then(|| g.neg())]))
@@ -26,7 +26,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// a · b, element by element.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn mul(&self, b: &Self) -> Result<Self> {
         let (x, z) = (self.value().clone(), b.value().clone());
         let y = x.mul(&z)?;
@@ -38,7 +38,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// a / b; with y = a / b, the gradients are g / b and −g · y / b.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn div(&self, b: &Self) -> Result<Self> {
         let z = b.value().clone();
         let y = self.value().div(&z)?;
@@ -54,7 +54,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// b is 0, and the second where a is 0 and b ≥ 0.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn pow(&self, b: &Self) -> Result<Self> {
         let (x, e) = (self.value().clone(), b.value().clone());
         let y = x.pow(&e)?;
@@ -72,7 +72,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// is NaN both get all of it, as in PyTorch.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn maximum(&self, b: &Self) -> Result<Self> {
         let y = self.value().maximum(b.value())?;
         self.extreme("maximum", b, y, |x, other| x < other)
@@ -82,7 +82,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// is NaN both get all of it, as in PyTorch.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn minimum(&self, b: &Self) -> Result<Self> {
         let y = self.value().minimum(b.value())?;
         self.extreme("minimum", b, y, |x, other| x > other)
@@ -113,7 +113,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// of each goes where it was chosen.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Broadcast`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Broadcast`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn select_where(condition: &Tensor<bool>, yes: &Self, no: &Self) -> Result<Self> {
         let y = condition.select_where(yes.value(), no.value())?;
         let condition = condition.clone();

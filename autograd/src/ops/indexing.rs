@@ -29,7 +29,7 @@ impl<T: Real> Var<'_, T> {
     /// gathered from there.
     ///
     /// # Errors
-    /// Those of [`Tensor::scatter_add`], [`crate::Error::OtherTape`].
+    /// Those of [`Tensor::scatter_add`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn scatter_add<I: Index>(&self, axis: isize, index: &Tensor<I>, source: &Self) -> Result<Self> {
         let y = self.value().scatter_add(axis, index, source.value())?;
         let index = index.clone();
@@ -42,7 +42,7 @@ impl<T: Real> Var<'_, T> {
     /// source is selected from there.
     ///
     /// # Errors
-    /// Those of [`Tensor::index_add`], [`crate::Error::OtherTape`].
+    /// Those of [`Tensor::index_add`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn index_add<I: Index>(&self, axis: isize, index: &Tensor<I>, source: &Self) -> Result<Self> {
         let y = self.value().index_add(axis, index, source.value())?;
         let index = index.clone();

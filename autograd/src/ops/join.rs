@@ -9,7 +9,7 @@ impl<'t, T: Real> Var<'t, T> {
     ///
     /// # Errors
     /// [`TensorError::NoTensors`], [`TensorError::AxisOutOfRange`],
-    /// [`TensorError::ShapeMismatch`], [`crate::Error::OtherTape`].
+    /// [`TensorError::ShapeMismatch`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn cat(variables: &[Self], axis: isize) -> Result<Self> {
         let y = Tensor::cat(&values(variables), axis)?;
         let place = y.shape().axis("cat", axis)?;
@@ -21,7 +21,7 @@ impl<'t, T: Real> Var<'t, T> {
     ///
     /// # Errors
     /// [`TensorError::NoTensors`], [`TensorError::AxisOutOfRange`],
-    /// [`TensorError::ShapeMismatch`], [`TensorError::RankTooHigh`], [`crate::Error::OtherTape`].
+    /// [`TensorError::ShapeMismatch`], [`TensorError::RankTooHigh`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn stack(variables: &[Self], axis: isize) -> Result<Self> {
         let y = Tensor::stack(&values(variables), axis)?;
         let count = variables.len();

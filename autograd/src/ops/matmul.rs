@@ -11,7 +11,7 @@ impl<T: Real> Var<'_, T> {
     /// G Bᵀ and Aᵀ G.
     ///
     /// # Errors
-    /// [`refrain_tensor::Error::Matmul`], [`crate::Error::OtherTape`].
+    /// [`refrain_tensor::Error::Matmul`], [`Error::OtherTape`](crate::Error::OtherTape).
     pub fn matmul(&self, right: &Self) -> Result<Self> {
         let (a, b) = (self.value().clone(), right.value().clone());
         let y = a.matmul(&b)?;

@@ -2,7 +2,7 @@
 
 use refrain_tensor::Real;
 
-use crate::Var;
+use crate::{Var, error::or_panic};
 
 macro_rules! operator {
     ($trait:ident $method:ident $scalar:expr) => {
@@ -22,7 +22,7 @@ macro_rules! operator {
             type Output = Var<'t, T>;
             #[track_caller]
             fn $method(self, other: $right) -> Var<'t, T> {
-                Var::$method(&self, &other).unwrap_or_else(|error| panic!("{error}"))
+                or_panic(Var::$method(&self, &other))
             }
         }
     };

@@ -30,7 +30,7 @@ impl MSELoss {
     /// The loss of an input against a target of its shape.
     ///
     /// # Errors
-    /// [`crate::Error::Target`] for another shape, [`crate::Error::Empty`].
+    /// [`Error::Target`](crate::Error::Target) for another shape, [`Error::Empty`](crate::Error::Empty).
     pub fn forward<'t, T: Real>(&self, input: &Var<'t, T>, target: &Tensor<T>) -> Result<Var<'t, T>> {
         check_same_shape("mse_loss", input, target)?;
         let reduction = self.reduction;

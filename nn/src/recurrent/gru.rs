@@ -68,8 +68,8 @@ impl<T: Real> GRUBuilder<T> {
     /// The layer, with random parameters.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size or the number of layers is 0,
-    /// [`crate::Error::Probability`] for a dropout outside 0..=1, [`crate::Error::Tensor`] where
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size or the number of layers is 0,
+    /// [`Error::Probability`](crate::Error::Probability) for a dropout outside 0..=1, [`Error::Tensor`](crate::Error::Tensor) where
     /// there is no memory.
     pub fn build(self, rng: &mut (impl Rng + ?Sized)) -> Result<GRU<T>> {
         Ok(GRU { stack: Stack::random(Kind::GRU, self.options, rng)? })
@@ -80,7 +80,7 @@ impl<T: Real> GRU<T> {
     /// One layer in one direction, with biases.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size is 0; [`crate::Error::Tensor`] where there is no
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size is 0; [`Error::Tensor`](crate::Error::Tensor) where there is no
     /// memory.
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
         Self::builder(input_size, hidden_size).build(rng)

@@ -92,9 +92,9 @@ impl<T: Real> LSTMBuilder<T> {
     /// The layer, with random parameters.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size or the number of layers is 0,
-    /// [`crate::Error::Probability`] for a dropout outside 0..=1, [`crate::Error::Projection`] for
-    /// a projection that is not smaller than the hidden size, [`crate::Error::Tensor`] where there
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size or the number of layers is 0,
+    /// [`Error::Probability`](crate::Error::Probability) for a dropout outside 0..=1, [`Error::Projection`](crate::Error::Projection) for
+    /// a projection that is not smaller than the hidden size, [`Error::Tensor`](crate::Error::Tensor) where there
     /// is no memory.
     pub fn build(self, rng: &mut (impl Rng + ?Sized)) -> Result<LSTM<T>> {
         Ok(LSTM { stack: Stack::random(Kind::LSTM, self.options, rng)? })
@@ -105,7 +105,7 @@ impl<T: Real> LSTM<T> {
     /// One layer in one direction, with biases.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size is 0; [`crate::Error::Tensor`] where there is no
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size is 0; [`Error::Tensor`](crate::Error::Tensor) where there is no
     /// memory.
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
         Self::builder(input_size, hidden_size).build(rng)

@@ -51,7 +51,7 @@ impl<T: Real> LSTMCell<T> {
     /// A cell with biases.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size is 0; [`crate::Error::Tensor`] where there is no
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size is 0; [`Error::Tensor`](crate::Error::Tensor) where there is no
     /// memory.
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
         Self::with_bias(input_size, hidden_size, true, rng)
@@ -74,8 +74,8 @@ impl<T: Real> LSTMCell<T> {
     /// One step; a state that is not given is 0.
     ///
     /// # Errors
-    /// [`crate::Error::Rank`], [`crate::Error::Features`], [`crate::Error::State`],
-    /// [`crate::Error::Empty`].
+    /// [`Error::Rank`](crate::Error::Rank), [`Error::Features`](crate::Error::Features), [`Error::State`](crate::Error::State),
+    /// [`Error::Empty`](crate::Error::Empty).
     pub fn forward<'t>(
         &self,
         input: &Var<'t, T>,

@@ -75,8 +75,8 @@ impl<T: Real> RNNBuilder<T> {
     /// The layer, with random parameters.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size or the number of layers is 0,
-    /// [`crate::Error::Probability`] for a dropout outside 0..=1, [`crate::Error::Tensor`] where
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size or the number of layers is 0,
+    /// [`Error::Probability`](crate::Error::Probability) for a dropout outside 0..=1, [`Error::Tensor`](crate::Error::Tensor) where
     /// there is no memory.
     pub fn build(self, rng: &mut (impl Rng + ?Sized)) -> Result<RNN<T>> {
         Ok(RNN { stack: Stack::random(Kind::RNN(self.nonlinearity), self.options, rng)? })
@@ -87,7 +87,7 @@ impl<T: Real> RNN<T> {
     /// One layer in one direction, with tanh and biases.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size is 0; [`crate::Error::Tensor`] where there is no
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size is 0; [`Error::Tensor`](crate::Error::Tensor) where there is no
     /// memory.
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
         Self::builder(input_size, hidden_size).build(rng)

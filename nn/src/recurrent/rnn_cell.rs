@@ -55,7 +55,7 @@ impl<T: Real> RNNCell<T> {
     /// A cell with biases and tanh.
     ///
     /// # Errors
-    /// [`crate::Error::ZeroOption`] where a size is 0; [`crate::Error::Tensor`] where there is no
+    /// [`Error::ZeroOption`](crate::Error::ZeroOption) where a size is 0; [`Error::Tensor`](crate::Error::Tensor) where there is no
     /// memory.
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
         Self::with_options(input_size, hidden_size, true, Nonlinearity::Tanh, rng)
@@ -80,8 +80,8 @@ impl<T: Real> RNNCell<T> {
     /// without the batch axis. A hidden state that is not given is 0.
     ///
     /// # Errors
-    /// [`crate::Error::Rank`], [`crate::Error::Features`], [`crate::Error::State`],
-    /// [`crate::Error::Empty`].
+    /// [`Error::Rank`](crate::Error::Rank), [`Error::Features`](crate::Error::Features), [`Error::State`](crate::Error::State),
+    /// [`Error::Empty`](crate::Error::Empty).
     pub fn forward<'t>(&self, input: &Var<'t, T>, hidden: Option<&Var<'t, T>>) -> Result<Var<'t, T>> {
         let sizes = self.parameters.check_input("rnn_cell", input)?;
         let hidden = self.parameters.state("rnn_cell", "hidden", input, hidden, sizes.state)?;

@@ -134,8 +134,8 @@ macro_rules! sequence_methods {
             /// after its last one: `(output, last)`. The shapes are those of the table above.
             ///
             /// # Errors
-            /// [`crate::Error::Rank`], [`crate::Error::Features`], [`crate::Error::Empty`] for the
-            /// input, [`crate::Error::State`] for the state, [`crate::Error::NoGenerator`] where
+            /// [`Error::Rank`](crate::Error::Rank), [`Error::Features`](crate::Error::Features), [`Error::Empty`](crate::Error::Empty) for the
+            /// input, [`Error::State`](crate::Error::State) for the state, [`Error::NoGenerator`](crate::Error::NoGenerator) where
             /// the layer has dropout and the tape records.
             pub fn forward<'t>(
                 &self,
