@@ -91,9 +91,10 @@ impl<T: Element> Clone for Parameter<T> {
     }
 }
 
+/// The shape alone, so that a model prints as a page and not as all its weights.
 impl<T: Element> fmt::Debug for Parameter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Parameter({:?})", self.value)
+        write!(f, "Parameter({})", self.value.shape())
     }
 }
 

@@ -174,6 +174,16 @@ fn parameters_have_pytorchs_names_order_and_shapes() {
 }
 
 #[test]
+fn a_layer_prints_its_options() {
+    let plain = RNN::<f32>::new(4, 3, &mut rng()).unwrap();
+    assert_eq!(format!("{plain:?}"), "RNN(4, 3)");
+    let builder = LSTM::<f32>::builder(4, 3).num_layers(2).bidirectional(true).dropout(0.5).proj_size(2);
+    let lstm = builder.bias(false).batch_first(true).build(&mut rng()).unwrap();
+    let expected = "LSTM(4, 3, num_layers=2, proj_size=2, dropout=0.5, bias=false, batch_first=true, bidirectional=true)";
+    assert_eq!(format!("{lstm:?}"), expected);
+}
+
+#[test]
 fn one_node_whatever_the_length() {
     let lstm = LSTM::<f32>::new(4, 3, &mut rng()).unwrap();
     let nodes = |steps| {

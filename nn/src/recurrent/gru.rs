@@ -45,7 +45,7 @@ use crate::Result;
 /// assert!(out.value().select(1, 0)?.narrow(0, 2, 3)?.iter().all(|x| x == 0.0)); // behind the end
 /// # Ok::<(), refrain_nn::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GRU<T: Real> {
     stack: Stack<T>,
 }

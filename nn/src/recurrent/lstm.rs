@@ -45,7 +45,7 @@ use crate::Result;
 /// assert_eq!((*last.h.shape(), *last.c.shape()), ([1, 2, 3].into(), [1, 2, 8].into()));
 /// # Ok::<(), refrain_nn::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LSTM<T: Real> {
     stack: Stack<T>,
 }

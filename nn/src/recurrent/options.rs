@@ -38,6 +38,31 @@ impl Options {
     }
 }
 
+impl std::fmt::Display for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", self.input_size, self.hidden_size)?;
+        if self.num_layers != 1 {
+            write!(f, ", num_layers={}", self.num_layers)?;
+        }
+        if self.proj_size != 0 {
+            write!(f, ", proj_size={}", self.proj_size)?;
+        }
+        if self.dropout != 0.0 {
+            write!(f, ", dropout={}", self.dropout)?;
+        }
+        for (name, differs) in [
+            ("bias=false", !self.bias),
+            ("batch_first=true", self.batch_first),
+            ("bidirectional=true", self.bidirectional),
+        ] {
+            if differs {
+                write!(f, ", {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The setters of a builder that holds `options`.
 macro_rules! option_setters {
     ($builder:ident) => {

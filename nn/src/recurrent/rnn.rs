@@ -49,7 +49,7 @@ use crate::Result;
 /// assert_eq!(out.value().select(0, 4)?, hidden.value().select(0, 1)?);
 /// # Ok::<(), refrain_nn::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RNN<T: Real> {
     stack: Stack<T>,
 }

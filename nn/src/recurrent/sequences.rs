@@ -255,6 +255,13 @@ macro_rules! sequence_methods {
             }
         }
 
+        /// The options that differ from the defaults, as PyTorch prints a layer.
+        impl<T: Real> std::fmt::Debug for $layer<T> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}({})", stringify!($layer), self.stack.options)
+            }
+        }
+
         impl<T: Real> crate::Module<T> for $layer<T> {
             fn visit<'m>(
                 &'m self,
