@@ -27,7 +27,8 @@ fn products(c: &mut Criterion) {
 
 fn elementwise(c: &mut Criterion) {
     let mut group = c.benchmark_group("elementwise");
-    for n in [16, 4096, 1 << 20] {
+    // Around 1 << 15 a costly function and around 1 << 19 a cheap one begins to use threads.
+    for n in [16, 4096, 1 << 15, 1 << 19, 1 << 20] {
         let (a, b) = (uniform([n]), uniform([n]));
         group.throughput(Throughput::Elements(n as u64));
         group.bench_function(format!("add/{n}"), |bench| bench.iter(|| black_box(&a).add(black_box(&b))));

@@ -292,26 +292,24 @@ mod tests {
     #[cfg(feature = "rayon")]
     #[test]
     fn the_number_of_threads_does_not_change_the_bits() {
-        let (m, k, n) = (203, 150, 97);
-        let (left, right): (Vec<f32>, Vec<f32>) = (
-            values(m * k, 1).iter().map(|&x| x as f32).collect(),
-            values(k * n, 2).iter().map(|&x| x as f32).collect(),
-        );
-        let run = |threads| {
-            let mut c = vec![0.0; m * n];
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let (a, b) = (Matrix::row_major(&left, m, k), Matrix::row_major(&right, k, n));
-                Product::new(a, b, 0.0, &mut c).run();
-            });
-            c
-        };
-        let one = run(1);
-        for threads in [2, 3, 7] {
-            assert!(
-                run(threads).iter().zip(&one).all(|(x, y)| x.to_bits() == y.to_bits()),
-                "{threads} threads"
-            );
+        // The second size has more inner elements than the blocked kernel takes at once.
+        for ((m, k, n), beta) in [((203, 150, 97), 0.0f32), ((203, 700, 97), 0.0), ((77, 700, 131), 1.0)] {
+            let narrow = |count, seed| values(count, seed).iter().map(|&x| x as f32).collect::<Vec<_>>();
+            let (left, right, start) = (narrow(m * k, 1), narrow(k * n, 2), narrow(m * n, 3));
+            let run = |threads| {
+                let mut c = start.clone();
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| {
+                    let (a, b) = (Matrix::row_major(&left, m, k), Matrix::row_major(&right, k, n));
+                    Product::new(a, b, beta, &mut c).run();
+                });
+                c
+            };
+            let one = run(1);
+            for threads in [2, 3, 7] {
+                let same = run(threads).iter().zip(&one).all(|(x, y)| x.to_bits() == y.to_bits());
+                assert!(same, "{threads} threads, {m}x{k}x{n}");
+            }
         }
     }
 }
