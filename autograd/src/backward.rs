@@ -63,44 +63,60 @@ impl<T: Real> Tape<T> {
     /// Calls the backwards from `start` down. The list is never borrowed during such a call, so
     /// that a backward may use the tape that it is on.
     fn go_back(&self, start: usize, cotangent: Tensor<T>) -> Result<Gradients<T>> {
-        let mut slots = Slots((0..=start).map(|_| None).collect());
-        slots.0[start] = Some(cotangent);
+        let mut slots = Slots((0..=start).map(|_| Slot::Empty).collect());
+        slots.0[start] = Slot::One(cotangent);
         let mut gradients = Gradients::of_tape(self.id());
         let (mut inputs, mut needs) = (Vec::new(), Vec::new());
         // The order of recording is a topological order: when a node's turn comes, everything
         // that uses it has had its own.
         for index in (0..=start).rev() {
-            let Some(gradient) = slots.0[index].take() else { continue };
+            let slot = std::mem::take(&mut slots.0[index]);
+            if matches!(slot, Slot::Empty) {
+                continue;
+            }
             let (op, way) = self.take_way(index, &mut inputs);
-            match way {
-                Way::Parameter(id) => gradients.push_parameter(id, gradient),
-                Way::Variable => gradients.push_variable(index as u32, gradient),
-                Way::Spent => return Err(Error::Spent { op }),
-                Way::Part(layout) => {
+            needs.clear();
+            needs.extend(inputs.iter().map(|&input| input != CONSTANT));
+            match (slot, way) {
+                (Slot::One(gradient), Way::Parameter(id)) => gradients.push_parameter(id, gradient),
+                (Slot::One(gradient), Way::Variable) => gradients.push_variable(index as u32, gradient),
+                (Slot::One(gradient), Way::Part(layout)) => {
                     let shape = self.list().borrow().nodes[inputs[0] as usize].shape;
                     slots.add_part(inputs[0], &shape, layout, &gradient)?;
                 }
-                Way::Op(backward) => {
-                    needs.clear();
-                    needs.extend(inputs.iter().map(|&input| input != CONSTANT));
-                    backward(&gradient, &needs, &mut |k, part| {
-                        let Some(&input) = inputs.get(k).filter(|&&input| input != CONSTANT) else {
-                            return Ok(());
-                        };
-                        let expected = self.list().borrow().nodes[input as usize].shape;
-                        let found = *part.shape();
-                        let part = part.sum_to(expected).map_err(|_| Error::GradientShape {
-                            op,
-                            input: k,
-                            found: found.into(),
-                            expected: expected.into(),
-                        })?;
-                        slots.add(input, part)
-                    })?;
+                (Slot::One(gradient), Way::Output(k)) => slots.add_output(inputs[0], k, gradient)?,
+                (Slot::One(gradient), Way::Op(backward)) => {
+                    backward(&gradient, &needs, &mut |k, part| self.send(&mut slots, op, &inputs, k, part))?;
                 }
+                (Slot::Outputs(mut all), Way::Outputs(count, backward)) => {
+                    all.resize(count, None);
+                    backward(all, &needs, &mut |k, part| self.send(&mut slots, op, &inputs, k, part))?;
+                }
+                _ => return Err(Error::Spent { op }),
             }
         }
         Ok(gradients)
+    }
+
+    /// Adds the gradient of a node's k-th input to what has arrived there.
+    fn send(
+        &self,
+        slots: &mut Slots<T>,
+        op: &'static str,
+        inputs: &[u32],
+        k: usize,
+        part: Tensor<T>,
+    ) -> Result<()> {
+        let Some(&input) = inputs.get(k).filter(|&&input| input != CONSTANT) else { return Ok(()) };
+        let expected = self.list().borrow().nodes[input as usize].shape;
+        let found = *part.shape();
+        let part = part.sum_to(expected).map_err(|_| Error::GradientShape {
+            op,
+            input: k,
+            found: found.into(),
+            expected: expected.into(),
+        })?;
+        slots.add(input, part)
     }
 
     /// The name of a node and the way back from it, its inputs copied to `inputs`. Leaves stay, so
@@ -122,13 +138,35 @@ impl<T: Real> Tape<T> {
 }
 
 /// For each node, the sum of the gradients that have arrived so far.
-struct Slots<T>(Vec<Option<Tensor<T>>>);
+struct Slots<T>(Vec<Slot<T>>);
+
+#[derive(Default)]
+enum Slot<T> {
+    #[default]
+    Empty,
+    One(Tensor<T>),
+    /// Those of a computation's values.
+    Outputs(Vec<Option<Tensor<T>>>),
+}
 
 impl<T: Real> Slots<T> {
     fn add(&mut self, node: u32, gradient: Tensor<T>) -> Result<()> {
         match &mut self.0[node as usize] {
-            Some(sum) => sum.add_assign(&gradient)?,
-            empty => *empty = Some(gradient),
+            Slot::One(sum) => sum.add_assign(&gradient)?,
+            slot => *slot = Slot::One(gradient),
+        }
+        Ok(())
+    }
+
+    /// Each value of a computation is a node of its own, so its gradient comes once.
+    fn add_output(&mut self, node: u32, k: usize, gradient: Tensor<T>) -> Result<()> {
+        let slot = &mut self.0[node as usize];
+        if !matches!(slot, Slot::Outputs(_)) {
+            *slot = Slot::Outputs(Vec::new());
+        }
+        if let Slot::Outputs(all) = slot {
+            all.resize(all.len().max(k + 1), None);
+            all[k] = Some(gradient);
         }
         Ok(())
     }
@@ -141,10 +179,15 @@ impl<T: Real> Slots<T> {
         gradient: &Tensor<T>,
     ) -> Result<()> {
         let slot = &mut self.0[node as usize];
-        if slot.is_none() {
-            *slot = Some(Tensor::zeros(shape)?);
+        if matches!(slot, Slot::Empty) {
+            // The whole under another shape needs no tensor of zeros to be added to.
+            if part.shape().numel() == shape.numel() && part.is_contiguous() && part.offset() == 0 {
+                *slot = Slot::One(gradient.reshape(shape)?);
+                return Ok(());
+            }
+            *slot = Slot::One(Tensor::zeros(shape)?);
         }
-        if let Some(whole) = slot {
+        if let Slot::One(whole) = slot {
             whole.zip_assign_at(part, gradient, Number::plus)?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use refrain_tensor::{Real, Tensor};
+use refrain_tensor::{Real, Tensor, kernels::update::change};
 
 use crate::{Error, Parameter, ParameterId, Result, Var};
 
@@ -93,7 +93,7 @@ impl<T: Real> Gradients<T> {
     /// Multiplies every parameter gradient by `factor`.
     pub fn scale(&mut self, factor: T) {
         for gradient in self.parameters.values_mut() {
-            gradient.as_mut_slice().iter_mut().for_each(|x| *x = *x * factor);
+            change(gradient.as_mut_slice(), |chunk| chunk.iter_mut().for_each(|x| *x = *x * factor));
         }
     }
 

@@ -17,6 +17,10 @@ type TensorResult<T> = std::result::Result<T, refrain_tensor::Error>;
 /// sink.
 pub(crate) type Backward<T> = Box<dyn FnOnce(&Tensor<T>, &[bool], &mut Sink<'_, T>) -> Result<()>>;
 
+/// The same for a computation of several values: it gets a gradient or `None`, for zero, for each.
+pub(crate) type BackwardOfOutputs<T> =
+    Box<dyn FnOnce(Vec<Option<Tensor<T>>>, &[bool], &mut Sink<'_, T>) -> Result<()>>;
+
 /// Takes the gradient of the k-th input.
 pub(crate) type Sink<'a, T> = dyn FnMut(usize, Tensor<T>) -> Result<()> + 'a;
 
@@ -71,11 +75,18 @@ pub(crate) enum Way<T> {
     Variable,
     /// A computation with a backward of its own.
     Op(Backward<T>),
+    /// A computation of several values, each a node behind it.
+    Outputs(usize, BackwardOfOutputs<T>),
+    /// The value of that number of its input.
+    Output(usize),
     /// Part of its input: the gradient is added there, under this layout.
     Part(Layout),
     /// A computation whose backward has run.
     Spent,
 }
+
+/// What a value of a computation of several is called.
+const OUTPUT: &str = "output";
 
 /// Stands among a node's inputs for one that needs no gradient.
 pub(crate) const CONSTANT: u32 = u32::MAX;
@@ -104,7 +115,9 @@ impl<T: Real> Tape<T> {
     }
 
     fn with_recording(records: bool) -> Self {
-        let list = List { nodes: Vec::new(), inputs: Vec::new(), parameters: HashMap::new() }; // order never observed: by id alone
+        let room = if records { 16 } else { 0 };
+        let (nodes, inputs) = (Vec::with_capacity(room), Vec::with_capacity(2 * room));
+        let list = List { nodes, inputs, parameters: HashMap::new() }; // order never observed: by id alone
         Self { id: fresh_id(), records, list: RefCell::new(list) }
     }
 
@@ -222,6 +235,52 @@ impl<T: Real> Tape<T> {
                 send(gradients, sink)
             }))
         }))
+    }
+
+    /// [`Tape::record_list`] for a computation of several values. `backward` gets a gradient for each
+    /// value that a result depends on, and `None` for the others.
+    ///
+    /// # Errors
+    /// [`Error::OtherTape`] where an input is of another tape.
+    ///
+    /// ```
+    /// use refrain_autograd::{Error, Tape};
+    /// use refrain_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.variable(Tensor::from(0.5f64));
+    /// let (sin, cos) = (x.value().sin(), x.value().cos());
+    /// let values = vec![sin.clone(), cos.clone()];
+    /// let both = tape.record_outputs("sin_cos", &[&x], values, move |g, _| {
+    ///     let zero = Tensor::from(0.0);
+    ///     let (of_sin, of_cos) = (g[0].as_ref().unwrap_or(&zero), g[1].as_ref().unwrap_or(&zero));
+    ///     Ok(vec![Some(of_sin.mul(&cos)?.sub(&of_cos.mul(&sin)?)?)])
+    /// })?;
+    /// let gradients = both[1].backward()?;
+    /// assert_eq!(gradients.of(&x), Some(&Tensor::from(-(0.5f64.sin()))));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn record_outputs(
+        &self,
+        op: &'static str,
+        inputs: &[&Var<'_, T>],
+        values: Vec<Tensor<T>>,
+        backward: impl FnOnce(Vec<Option<Tensor<T>>>, &[bool]) -> TensorResult<Vec<Option<Tensor<T>>>> + 'static,
+    ) -> Result<Vec<Var<'_, T>>> {
+        self.check(op, inputs)?;
+        let nothing = Tensor::from_vec(Vec::new(), [0]).map_err(Error::Tensor)?;
+        let whole = self.push(op, inputs, nothing, || {
+            let back: BackwardOfOutputs<T> = Box::new(move |gradients, needs, sink| {
+                let gradients =
+                    backward(gradients, needs).map_err(|source| Error::Backward { op, source })?;
+                if gradients.len() != needs.len() {
+                    return Err(Error::GradientCount { op, found: gradients.len(), expected: needs.len() });
+                }
+                send(gradients, sink)
+            });
+            Way::Outputs(values.len(), back)
+        });
+        let output = |(k, value)| self.push(OUTPUT, &[&whole], value, || Way::Output(k));
+        Ok(values.into_iter().enumerate().map(output).collect())
     }
 
     /// Records a part of a variable: a view that `layout` makes of it. The gradient is added

@@ -4,10 +4,10 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-use refrain_autograd::Tape;
-use refrain_nn::{CrossEntropyLoss, Module, RNN, RNNCell};
+use refrain_autograd::{Tape, Var};
+use refrain_nn::{AvgPool2d, Conv1d, Conv2d, CrossEntropyLoss, MaxPool2d, Module, RNN, RNNCell};
 use refrain_optim::{Adam, Optimizer};
-use refrain_tensor::{Tensor, one_hot};
+use refrain_tensor::{Shape, Tensor, one_hot};
 
 fn rng() -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(7)
@@ -84,5 +84,53 @@ fn layers(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, hello_step, layers);
+/// A layer without a gradient, and with those of its input and its parameters.
+fn layer<F>(c: &mut Criterion, name: &str, input: &[usize], forward: F)
+where
+    F: for<'t> Fn(&Var<'t, f32>) -> Result<Var<'t, f32>, refrain_nn::Error>,
+{
+    let shape = Shape::new(input).expect("few axes");
+    let x = Tensor::normal(shape, 0.0, 1.0, &mut rng()).expect("a small tensor");
+    c.bench_function(&format!("{name} infer"), |bench| {
+        bench.iter(|| {
+            let tape = Tape::inference();
+            black_box(forward(&tape.constant(x.clone())).expect("matching shapes").into_value())
+        });
+    });
+    let once = Tape::inference();
+    let y = forward(&once.constant(x.clone())).expect("matching shapes");
+    let cotangent = Tensor::ones(y.shape()).expect("a small tensor");
+    c.bench_function(&format!("{name} train"), |bench| {
+        bench.iter(|| {
+            let tape = Tape::new();
+            let y = forward(&tape.variable(x.clone())).expect("matching shapes");
+            black_box(y.backward_with(cotangent.clone()))
+        });
+    });
+}
+
+/// The layers of a small network for digits, and some larger ones.
+fn convolution(c: &mut Criterion) {
+    let conv2d = |i, o, k, p| Conv2d::builder(i, o, k).padding(p).build(&mut rng()).expect("a small layer");
+    for (i, o, k, p, input) in [
+        (1, 6, 5, 0, [32, 1, 28, 28]),
+        (6, 16, 5, 0, [32, 6, 14, 14]),
+        (16, 32, 3, 1, [16, 16, 56, 56]),
+        (64, 64, 3, 1, [8, 64, 28, 28]),
+        (64, 128, 1, 0, [8, 64, 28, 28]),
+    ] {
+        let conv = conv2d(i, o, k, p);
+        layer(c, &format!("Conv2d {i}→{o} k{k}"), &input, |x| conv.forward(x));
+    }
+    let conv = Conv1d::builder(64, 64, 3).padding(1).build(&mut rng()).expect("a small layer");
+    layer(c, "Conv1d 64→64 k3", &[32, 64, 128], |x| conv.forward(x));
+    let pool = MaxPool2d::new(2).expect("a kernel");
+    layer(c, "MaxPool2d 2", &[16, 32, 56, 56], |x| pool.forward(x));
+    let pool = MaxPool2d::builder(3).stride(2).padding(1).build().expect("a kernel");
+    layer(c, "MaxPool2d 3 stride 2", &[16, 32, 56, 56], |x| pool.forward(x));
+    let pool = AvgPool2d::new(2).expect("a kernel");
+    layer(c, "AvgPool2d 2", &[16, 32, 56, 56], |x| pool.forward(x));
+}
+
+criterion_group!(benches, hello_step, layers, convolution);
 criterion_main!(benches);

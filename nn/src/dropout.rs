@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use refrain_autograd::Var;
-use refrain_tensor::{Real, Tensor};
+use refrain_tensor::{Real, Shape, Tensor};
 
 use crate::{Error, Result};
 
@@ -54,10 +54,15 @@ impl Dropout {
         if !input.tape().records() || self.p == 0.0 {
             return Ok(input.clone());
         }
-        let (p, scale) = (T::from_f64(self.p), T::from_f64((1.0 - self.p).recip()));
-        let draws = Tensor::uniform(input.shape(), T::zero(), T::one(), rng)?;
-        let mask = draws.map(|x| if x < p { T::zero() } else { scale });
+        let mask = self.mask(*input.shape(), rng)?;
         Ok(input.mul(&input.tape().constant(mask))?)
+    }
+
+    /// What a recording tape multiplies its input by: 0, or 1 / (1 − p).
+    pub(crate) fn mask<T: Real>(&self, shape: Shape, rng: &mut (impl Rng + ?Sized)) -> Result<Tensor<T>> {
+        let (p, scale) = (T::from_f64(self.p), T::from_f64((1.0 - self.p).recip()));
+        let draws = Tensor::uniform(shape, T::zero(), T::one(), rng)?;
+        Ok(draws.map(|x| if x < p { T::zero() } else { scale }))
     }
 }
 

@@ -21,6 +21,40 @@ pub enum Error {
     )]
     Features { op: &'static str, found: usize, expected: usize, shape: Box<Shape>, axes: &'static str },
 
+    /// An input with another number of channels than the layer was built for.
+    #[error(
+        "{op}: input has {found} channels, the layer was built for {expected} (input shape {shape} = {axes})"
+    )]
+    Channels { op: &'static str, found: usize, expected: usize, shape: Box<Shape>, axes: &'static str },
+
+    /// A window that is larger than the padded input.
+    #[error(
+        "{op}: the window spans {span} elements of the {axis}, which has {padded} with its padding (input shape {shape} = {axes})"
+    )]
+    Window {
+        op: &'static str,
+        span: usize,
+        padded: usize,
+        axis: &'static str,
+        shape: Box<Shape>,
+        axes: &'static str,
+    },
+
+    /// Channels that do not fall into equal groups.
+    #[error("{op}: {option} is {channels}, expected a multiple of groups, which is {groups}")]
+    Groups { op: &'static str, groups: usize, option: &'static str, channels: usize },
+
+    /// An output as large as the input, asked for with a stride.
+    #[error("{op}: padding is `same` and stride {stride}, expected a stride of 1 with this padding")]
+    SamePadding { op: &'static str, stride: String },
+
+    /// Padding that whole windows of a pooling could lie in.
+    #[error(
+        "{op}: padding is {padding}, expected at most {}, half of kernel_size, which is {kernel_size}",
+        kernel_size / 2
+    )]
+    PoolPadding { op: &'static str, padding: usize, kernel_size: usize },
+
     /// An input with the wrong number of axes.
     #[error("{op}: input has shape {shape}, expected {axes}")]
     Rank { op: &'static str, shape: Box<Shape>, axes: &'static str },
@@ -50,6 +84,14 @@ pub enum Error {
     /// A projection that does not make the state smaller.
     #[error("{op}: proj_size is {proj_size}, expected less than hidden_size, which is {hidden_size}")]
     Projection { op: &'static str, proj_size: usize, hidden_size: usize },
+
+    /// A stream of a layer that reads its sequences from both ends.
+    #[error("{op}: a bidirectional layer cannot be streamed, for its second direction begins at the end")]
+    Bidirectional { op: &'static str },
+
+    /// A step's input or output that does not hold a row for each sequence.
+    #[error("{op}: {what} holds {found} numbers, expected {} = {batch} sequences of {features}", batch * features)]
+    StepLength { op: &'static str, what: &'static str, found: usize, batch: usize, features: usize },
 
     /// Dropout that would act, without a random generator.
     #[error(

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod activation;
+mod convolution;
 mod dropout;
 mod embedding;
 mod error;
@@ -16,6 +17,10 @@ mod sequential;
 mod state_dict;
 
 pub use activation::Activation;
+pub use convolution::{
+    AvgPool, AvgPool1d, AvgPool2d, AvgPoolBuilder, Conv, Conv1d, Conv2d, ConvBuilder, Flatten, MaxPool,
+    MaxPool1d, MaxPool2d, MaxPoolBuilder, Padding, PerAxis,
+};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use error::{Error, Result};
@@ -28,7 +33,7 @@ pub use module::Module;
 pub use module::Path;
 pub use recurrent::{
     CellParameters, GRU, GRUBuilder, GRUCell, LSTM, LSTMBuilder, LSTMCell, LSTMState, LayerNormLSTMCell,
-    Nonlinearity, PackedSequence, RNN, RNNBuilder, RNNCell, Training, VariationalDropout, Zoneout,
+    Nonlinearity, PackedSequence, RNN, RNNBuilder, RNNCell, Stream, Training, VariationalDropout, Zoneout,
     pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence,
 };
 pub use refrain_autograd::Parameter;

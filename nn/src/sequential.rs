@@ -5,7 +5,10 @@ use std::fmt;
 use refrain_autograd::{Parameter, Var};
 use refrain_tensor::Real;
 
-use crate::{Activation, LayerNorm, Linear, Module, Result};
+use crate::{
+    Activation, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Flatten, LayerNorm, Linear, MaxPool1d, MaxPool2d,
+    Module, Result,
+};
 
 /// A layer of a [`Sequential`]: one input, one output, no state.
 #[derive(Clone, Debug)]
@@ -17,6 +20,20 @@ pub enum Layer<T: Real> {
     LayerNorm(LayerNorm<T>),
     /// A nonlinear function.
     Activation(Activation),
+    /// A convolution of sequences.
+    Conv1d(Conv1d<T>),
+    /// A convolution of images.
+    Conv2d(Conv2d<T>),
+    /// The largest elements of a sequence.
+    MaxPool1d(MaxPool1d),
+    /// The largest elements of an image.
+    MaxPool2d(MaxPool2d),
+    /// Means of a sequence.
+    AvgPool1d(AvgPool1d),
+    /// Means of an image.
+    AvgPool2d(AvgPool2d),
+    /// Axes made one.
+    Flatten(Flatten),
 }
 
 /// Layers in a row, each fed by the one before. Parameters are named by place, as in
@@ -83,6 +100,13 @@ impl<T: Real> Sequential<T> {
             Layer::Linear(linear) => linear.forward(&x),
             Layer::LayerNorm(norm) => norm.forward(&x),
             Layer::Activation(activation) => Ok(activation.forward(&x)),
+            Layer::Conv1d(conv) => conv.forward(&x),
+            Layer::Conv2d(conv) => conv.forward(&x),
+            Layer::MaxPool1d(pool) => pool.forward(&x),
+            Layer::MaxPool2d(pool) => pool.forward(&x),
+            Layer::AvgPool1d(pool) => pool.forward(&x),
+            Layer::AvgPool2d(pool) => pool.forward(&x),
+            Layer::Flatten(flatten) => flatten.forward(&x),
         })
     }
 }
@@ -93,22 +117,19 @@ impl<T: Real> Default for Sequential<T> {
     }
 }
 
-impl<T: Real> From<Linear<T>> for Layer<T> {
-    fn from(layer: Linear<T>) -> Self {
-        Self::Linear(layer)
-    }
+macro_rules! layer_from {
+    ($($variant:ident($layer:ty))*) => {$(
+        impl<T: Real> From<$layer> for Layer<T> {
+            fn from(layer: $layer) -> Self {
+                Self::$variant(layer)
+            }
+        }
+    )*};
 }
-
-impl<T: Real> From<LayerNorm<T>> for Layer<T> {
-    fn from(layer: LayerNorm<T>) -> Self {
-        Self::LayerNorm(layer)
-    }
-}
-
-impl<T: Real> From<Activation> for Layer<T> {
-    fn from(layer: Activation) -> Self {
-        Self::Activation(layer)
-    }
+layer_from! {
+    Linear(Linear<T>) LayerNorm(LayerNorm<T>) Activation(Activation)
+    Conv1d(Conv1d<T>) Conv2d(Conv2d<T>) MaxPool1d(MaxPool1d) MaxPool2d(MaxPool2d)
+    AvgPool1d(AvgPool1d) AvgPool2d(AvgPool2d) Flatten(Flatten)
 }
 
 impl<T: Real> Module<T> for Layer<T> {
@@ -116,7 +137,14 @@ impl<T: Real> Module<T> for Layer<T> {
         match self {
             Self::Linear(layer) => layer.visit(visitor),
             Self::LayerNorm(layer) => layer.visit(visitor),
-            Self::Activation(_) => {}
+            Self::Conv1d(layer) => layer.visit(visitor),
+            Self::Conv2d(layer) => layer.visit(visitor),
+            Self::Activation(_)
+            | Self::MaxPool1d(_)
+            | Self::MaxPool2d(_)
+            | Self::AvgPool1d(_)
+            | Self::AvgPool2d(_)
+            | Self::Flatten(_) => {}
         }
     }
 
@@ -124,7 +152,49 @@ impl<T: Real> Module<T> for Layer<T> {
         match self {
             Self::Linear(layer) => layer.visit_mut(visitor),
             Self::LayerNorm(layer) => layer.visit_mut(visitor),
-            Self::Activation(_) => {}
+            Self::Conv1d(layer) => layer.visit_mut(visitor),
+            Self::Conv2d(layer) => layer.visit_mut(visitor),
+            Self::Activation(_)
+            | Self::MaxPool1d(_)
+            | Self::MaxPool2d(_)
+            | Self::AvgPool1d(_)
+            | Self::AvgPool2d(_)
+            | Self::Flatten(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    use refrain_autograd::Tape;
+    use refrain_tensor::Tensor;
+
+    #[test]
+    fn images_become_features() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+        let net = Sequential::<f32>::new()
+            .push(Conv2d::new(1, 6, 5, &mut rng).unwrap())
+            .push(Activation::ReLU)
+            .push(MaxPool2d::new(2).unwrap())
+            .push(Conv2d::new(6, 16, 5, &mut rng).unwrap())
+            .push(AvgPool2d::new(2).unwrap())
+            .push(Flatten::default())
+            .push(Linear::new(16 * 4 * 4, 10, &mut rng).unwrap());
+        let names: Vec<String> = net.named_parameters().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["0.weight", "0.bias", "3.weight", "3.bias", "6.weight", "6.bias"]);
+        let tape = Tape::new();
+        let y = net.forward(&tape.constant(Tensor::ones([2, 1, 28, 28]).unwrap())).unwrap();
+        assert_eq!(*y.shape(), [2, 10]);
+        assert_eq!(y.sum(..).unwrap().backward().unwrap().len(), 6);
+
+        let net = Sequential::<f32>::new()
+            .push(Conv1d::new(2, 3, 3, &mut rng).unwrap())
+            .push(MaxPool1d::new(2).unwrap())
+            .push(AvgPool1d::new(2).unwrap());
+        let y = net.forward(&tape.constant(Tensor::ones([2, 10]).unwrap())).unwrap();
+        assert_eq!(*y.shape(), [3, 2]);
+        assert!(format!("{net:?}").contains("MaxPool1d(kernel_size=2, stride=2"));
     }
 }

@@ -10,8 +10,8 @@ use proptest::{
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var, gradcheck};
 use refrain_nn::{
-    BCEWithLogitsLoss, CrossEntropyLoss, Embedding, Error, GRU, LSTM, LayerNorm, Linear, MSELoss, Module,
-    RNN, Reduction, gradcheck_module,
+    AvgPool1d, AvgPool2d, BCEWithLogitsLoss, Conv1d, Conv2d, CrossEntropyLoss, Embedding, Error, GRU, LSTM,
+    LayerNorm, Linear, MSELoss, MaxPool1d, MaxPool2d, Module, RNN, Reduction, gradcheck_module,
 };
 use refrain_tensor::Tensor;
 
@@ -44,6 +44,26 @@ impl Sizes {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.seed ^ salt);
         let stored = Tensor::normal([self.columns, self.rows, self.outer], 0.0, 1.0, &mut rng).unwrap();
         stored.permute(&[2, 1, 0]).unwrap()
+    }
+
+    /// `[outer, 2, rows + 1, columns + 1]`, stored the other way round.
+    fn images(&self, salt: u64) -> Tensor<f64> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.seed ^ salt);
+        let stored = [self.columns + 1, self.rows + 1, 2, self.outer];
+        Tensor::normal(stored, 0.0, 1.0, &mut rng).unwrap().permute(&[3, 2, 1, 0]).unwrap()
+    }
+
+    /// Numbers of the same shape, no two of them close: a maximum has a kink where there are.
+    fn apart(&self, x: &Tensor<f64>) -> Tensor<f64> {
+        let prime = 1009;
+        let step = 1 + self.seed % (prime - 1);
+        let values = (0..x.numel() as u64).map(|k| ((k + 1) * step % prime) as f64 / 100.0 - 5.0);
+        Tensor::from_vec(values.collect(), x.shape()).unwrap().contiguous()
+    }
+
+    /// One of the numbers below `choices`, a different one for each salt.
+    fn choice(&self, salt: u32, choices: usize) -> usize {
+        self.seed.rotate_right(salt) as usize % choices
     }
 
     /// Indices below `size`, one for each of `shape`.
@@ -81,7 +101,7 @@ fn of_layer<M: Module<f64>>(
     .map_err(|error| error.to_string())
 }
 
-const CHECKS: [(&str, Check); 10] = [
+const CHECKS: [(&str, Check); 16] = [
     ("linear", |s, seen| {
         let layer = Linear::new(s.columns, s.rows + 1, &mut s.rng()).unwrap();
         of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
@@ -89,6 +109,41 @@ const CHECKS: [(&str, Check); 10] = [
     ("linear without bias", |s, seen| {
         let layer = Linear::without_bias(s.columns, 2, &mut s.rng()).unwrap();
         of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
+    }),
+    ("conv1d", |s, seen| {
+        let builder = Conv1d::builder(s.rows, 2 * s.rows, 1 + s.choice(1, 3)).padding(1 + s.choice(2, 2));
+        let builder = builder.stride(1 + s.choice(3, 2)).groups([1, s.rows][s.choice(4, 2)]);
+        let layer = builder.bias(s.choice(5, 3) > 0).build(&mut s.rng()).unwrap();
+        of_layer(layer, |layer, x| layer.forward(x), s.input(1), seen)
+    }),
+    ("conv2d", |s, seen| {
+        let kernel = (1 + s.choice(1, 2), 1 + s.choice(2, 2));
+        let builder = Conv2d::builder(2, 4, kernel).padding((s.choice(3, 2), 1)).groups(1 + s.choice(4, 2));
+        let builder = builder.stride((1, 1 + s.choice(5, 2))).dilation((1, 1 + s.choice(6, 2)));
+        let layer = builder.bias(s.choice(7, 3) > 0).build(&mut s.rng()).unwrap();
+        of_layer(layer, |layer, x| layer.forward(x), s.images(1), seen)
+    }),
+    ("max_pool1d", |s, seen| {
+        let builder = MaxPool1d::builder(2).stride(1 + s.choice(1, 3)).padding(1);
+        let pool = builder.ceil_mode(s.choice(2, 2) > 0).build().unwrap();
+        of_inputs(|_, x| pool.forward(&x[0]), &[s.apart(&s.input(1))], seen)
+    }),
+    ("max_pool2d", |s, seen| {
+        let builder =
+            MaxPool2d::builder((2, 1 + s.choice(1, 2))).stride((1, 2)).dilation((1, 1 + s.choice(2, 2)));
+        let pool = builder.padding((s.choice(3, 2), 0)).ceil_mode(true).build().unwrap();
+        of_inputs(|_, x| pool.forward(&x[0]), &[s.apart(&s.images(1))], seen)
+    }),
+    ("avg_pool1d", |s, seen| {
+        let builder = AvgPool1d::builder(2 + s.choice(1, 2)).stride(1 + s.choice(2, 3)).padding(1);
+        let pool = builder.count_include_pad(s.choice(3, 2) > 0).build().unwrap();
+        of_inputs(|_, x| pool.forward(&x[0]), &[s.input(1)], seen)
+    }),
+    ("avg_pool2d", |s, seen| {
+        let builder = AvgPool2d::builder((2, 1 + s.choice(1, 2))).stride((1 + s.choice(2, 2), 2));
+        let builder = builder.padding((1, 0)).ceil_mode(s.choice(3, 2) > 0);
+        let pool = builder.count_include_pad(s.choice(4, 2) > 0).build().unwrap();
+        of_inputs(|_, x| pool.forward(&x[0]), &[s.images(1)], seen)
     }),
     ("layer_norm", |s, seen| {
         // The variance of one number is 0: the slope is steep there, and not of interest.
@@ -150,7 +205,7 @@ fn recorded_in_sources(folder: &Path, names: &mut BTreeSet<String>) {
         }
         let text = fs::read_to_string(&path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();
-        for call in [".record(", ".record_list(", ".record_part("] {
+        for call in [".record(", ".record_list(", ".record_outputs(", ".record_part("] {
             for (at, _) in text.match_indices(call) {
                 let argument = text[at + call.len()..].trim_start();
                 match argument.strip_prefix('"') {
@@ -170,6 +225,12 @@ fn meant_by(text: &str, expression: &str) -> Vec<String> {
         let text = fs::read_to_string(stack).unwrap();
         let body = text.split("fn op(self)").nth(1).unwrap().split("\n    }\n").next().unwrap();
         return body.split("=> \"").skip(1).map(until_quote).collect();
+    }
+    // A list with a name for each number of axes.
+    if let Some(list) = expression.strip_suffix("[N - 1]") {
+        let definition = text.split(&format!("const {list}: [&str; 2] = [\"")).nth(1);
+        let names = definition.unwrap_or_else(|| panic!("no list of names `{list}`")).split("\"]").next();
+        return names.unwrap().split("\", \"").map(str::to_string).collect();
     }
     let definition = text.split(&format!("const {expression}: &str = \"")).nth(1);
     let definition = definition.or_else(|| text.split(&format!("let {expression} = \"")).nth(1));
@@ -193,7 +254,9 @@ fn every_node_passes_gradcheck_and_none_is_missing() {
 
     let mut sources = BTreeSet::new();
     recorded_in_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
-    for known in ["linear", "rnn", "lstm", "gru", "states", "cross_entropy", "bce_with_logits_loss"] {
+    for known in
+        ["linear", "conv1d", "max_pool2d", "rnn", "lstm", "gru", "cross_entropy", "bce_with_logits_loss"]
+    {
         assert!(sources.contains(known), "the search of the sources no longer finds `{known}`");
     }
     let seen: BTreeSet<String> = seen.into_inner().into_iter().map(str::to_string).collect();

@@ -5,6 +5,7 @@ use refrain_tensor::Real;
 
 use crate::{
     Optimizer, Result,
+    elements::each,
     options::check,
     states::{States, allot},
     terms::penalized,
@@ -118,12 +119,11 @@ impl<T: Real> Optimizer<T> for Adagrad<T> {
             let rate = self.learning_rate / (1.0 + accumulator.steps as f64 * self.lr_decay);
             let rate = T::from_f64(rate);
             accumulator.steps += 1;
-            let gradient = change.gradient.to_slice();
-            let elements = change.parameter.as_mut_slice().iter_mut().zip(gradient.iter());
-            elements.zip(&mut accumulator.sum).for_each(|((p, &g), sum)| {
-                let g = penalized(g, *p);
-                *sum = *sum + g * g;
-                *p = *p - rate * g / (sum.sqrt() + eps);
+            let (p, g) = (change.parameter.as_mut_slice(), &change.gradient.to_slice());
+            each([p, &mut accumulator.sum], g, move |[p, sum], g| {
+                let g = penalized(g, p);
+                let sum = sum + g * g;
+                [p - rate * g / (sum.sqrt() + eps), sum]
             });
         }
         Ok(())

@@ -7,6 +7,7 @@ use refrain_tensor::Real;
 
 use crate::{
     Optimizer, Result,
+    elements::each,
     options::check,
     states::{States, allot},
     terms::{maximum, penalized, running_mean, running_square},
@@ -167,23 +168,22 @@ impl<T: Real> Optimizer<T> for Adam<T> {
                 bias = BiasCorrection::new(betas, moments.steps);
             }
             let [size, root] = [learning_rate / bias.first, bias.second.sqrt()].map(T::from_f64);
-            let moved = |p: T, m: T, v: T| p * shrink - size * m / (v.sqrt() / root + eps);
+            let moved = move |p: T, m: T, v: T| p * shrink - size * m / (v.sqrt() / root + eps);
 
-            let gradient = change.gradient.to_slice();
-            let elements = change.parameter.as_mut_slice().iter_mut().zip(gradient.iter());
-            let elements = elements.zip(&mut moments.first).zip(&mut moments.second);
+            let (p, g) = (change.parameter.as_mut_slice(), &change.gradient.to_slice());
+            let (m, v) = (&mut moments.first[..], &mut moments.second[..]);
             if amsgrad {
-                elements.zip(&mut moments.largest).for_each(|((((p, &g), m), v), largest)| {
-                    let g = penalized(g, *p);
-                    (*m, *v) = (mean(*m, g), square(*v, g));
-                    *largest = maximum(*largest, *v);
-                    *p = moved(*p, *m, *largest);
+                each([p, m, v, &mut moments.largest], g, move |[p, m, v, largest], g| {
+                    let g = penalized(g, p);
+                    let (m, v) = (mean(m, g), square(v, g));
+                    let largest = maximum(largest, v);
+                    [moved(p, m, largest), m, v, largest]
                 });
             } else {
-                elements.for_each(|(((p, &g), m), v)| {
-                    let g = penalized(g, *p);
-                    (*m, *v) = (mean(*m, g), square(*v, g));
-                    *p = moved(*p, *m, *v);
+                each([p, m, v], g, move |[p, m, v], g| {
+                    let g = penalized(g, p);
+                    let (m, v) = (mean(m, g), square(v, g));
+                    [moved(p, m, v), m, v]
                 });
             }
         }

@@ -1,9 +1,12 @@
 //! Gradient clipping, by norm and by value.
 
 use refrain_autograd::Gradients;
-use refrain_tensor::Real;
+use refrain_tensor::{
+    Real,
+    kernels::update::{change, fold_chunks},
+};
 
-use crate::{Result, options::check, terms::maximum};
+use crate::{Result, elements::FEW, options::check, terms::maximum};
 
 /// Scales all gradients by one factor so that their norm, taken over all of them together, is at
 /// most `max_norm`. Returns the norm before.
@@ -77,15 +80,17 @@ pub fn clip_grad_value<T: Real>(gradients: &mut Gradients<T>, limit: f64) -> Res
     check("clip_grad_value", "limit", limit).not_negative()?;
     let limit = T::from_f64(limit);
     for (_, gradient) in gradients.iter_mut() {
-        for g in gradient.as_mut_slice() {
-            *g = if *g > limit {
-                limit
-            } else if *g < -limit {
-                -limit
-            } else {
-                *g
-            };
-        }
+        change(gradient.as_mut_slice(), |chunk| {
+            for g in chunk {
+                *g = if *g > limit {
+                    limit
+                } else if *g < -limit {
+                    -limit
+                } else {
+                    *g
+                };
+            }
+        });
     }
     Ok(())
 }
@@ -99,25 +104,39 @@ fn norm<T: Real>(gradients: &Gradients<T>, p: f64) -> f64 {
     }
 }
 
-/// Folds all gradients from 0, in eight lanes side by side so that no addition waits for the one
-/// before it.
+/// Folds all gradients from 0: chunks of them into lanes, and the lanes in order.
 fn folded<T: Real>(
     gradients: &Gradients<T>,
     join: impl Fn(f64, f64) -> f64,
-    fold: impl Fn(f64, f64) -> f64,
+    fold: impl Fn(f64, f64) -> f64 + Sync,
 ) -> f64 {
     let mut total = 0.0;
     for (_, gradient) in gradients.iter() {
         let gradient = gradient.to_slice();
-        let (rows, rest) = gradient.as_chunks::<8>();
-        let mut lanes = [0.0; 8];
-        for row in rows {
-            lanes.iter_mut().zip(row).for_each(|(lane, &g)| *lane = fold(*lane, Real::to_f64(g)));
+        if gradient.len() < FEW {
+            total = lanes(&gradient, &fold).into_iter().fold(total, &join);
+            continue;
         }
-        lanes.iter_mut().zip(rest).for_each(|(lane, &g)| *lane = fold(*lane, Real::to_f64(g)));
-        total = lanes.into_iter().fold(total, &join);
+        let chunks = fold_chunks(
+            &gradient,
+            #[inline(always)] // into code for the widest vectors
+            |chunk| lanes(chunk, &fold),
+        );
+        total = chunks.into_iter().flatten().fold(total, &join);
     }
     total
+}
+
+/// Folds a chunk from 0 in eight lanes side by side, so that no addition waits for the one before.
+#[inline(always)]
+fn lanes<T: Real>(chunk: &[T], fold: impl Fn(f64, f64) -> f64) -> [f64; 8] {
+    let (rows, rest) = chunk.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for row in rows {
+        lanes.iter_mut().zip(row).for_each(|(lane, &g)| *lane = fold(*lane, Real::to_f64(g)));
+    }
+    lanes.iter_mut().zip(rest).for_each(|(lane, &g)| *lane = fold(*lane, Real::to_f64(g)));
+    lanes
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod adagrad;
 mod adam;
 mod adamw;
 mod clip;
+mod elements;
 mod error;
 mod one_cycle;
 mod optimizer;

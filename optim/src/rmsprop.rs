@@ -7,6 +7,7 @@ use refrain_tensor::Real;
 
 use crate::{
     Optimizer, Result,
+    elements::each,
     options::check,
     states::{States, allot},
     terms::{penalized, running_mean, running_square},
@@ -143,44 +144,38 @@ impl<T: Real> Optimizer<T> for RMSprop<T> {
         let [rate, eps, momentum] = [self.learning_rate, self.eps, self.momentum].map(T::from_f64);
         let penalized = penalized(self.weight_decay);
         let (mean, square) = (running_mean(1.0 - self.alpha), running_square(self.alpha));
-        let coasted = |p: &mut T, b: &mut T, g: T, size: T| {
-            *b = *b * momentum + g / size;
-            *p = *p - rate * *b;
-        };
+
+        // The size of the gradient, and its spread around the mean.
+        let size = move |v: T| v.sqrt() + eps;
+        let spread = move |v: T, a: T| (v - a * a).sqrt() + eps;
 
         for change in changes {
             let averages = self.states.of(&change);
-            let gradient = change.gradient.to_slice();
-            let elements = change.parameter.as_mut_slice().iter_mut().zip(gradient.iter());
-            let elements = elements.zip(&mut averages.square);
-            // The size of the gradient, and its spread around the mean.
-            let size = |g: T, v: &mut T| {
-                *v = square(*v, g);
-                v.sqrt() + eps
-            };
-            let spread = |g: T, v: &mut T, a: &mut T| {
-                (*v, *a) = (square(*v, g), mean(*a, g));
-                (*v - *a * *a).sqrt() + eps
-            };
+            let (p, g) = (change.parameter.as_mut_slice(), &change.gradient.to_slice());
+            let (v, a, b) = (&mut averages.square[..], &mut averages.mean[..], &mut averages.velocity[..]);
             match (centered, has_momentum) {
-                (false, false) => elements.for_each(|((p, &g), v)| {
-                    let g = penalized(g, *p);
-                    *p = *p - rate * g / size(g, v);
+                (false, false) => each([p, v], g, move |[p, v], g| {
+                    let g = penalized(g, p);
+                    let v = square(v, g);
+                    [p - rate * g / size(v), v]
                 }),
-                (true, false) => elements.zip(&mut averages.mean).for_each(|(((p, &g), v), a)| {
-                    let g = penalized(g, *p);
-                    *p = *p - rate * g / spread(g, v, a);
+                (true, false) => each([p, v, a], g, move |[p, v, a], g| {
+                    let g = penalized(g, p);
+                    let (v, a) = (square(v, g), mean(a, g));
+                    [p - rate * g / spread(v, a), v, a]
                 }),
-                (false, true) => elements.zip(&mut averages.velocity).for_each(|(((p, &g), v), b)| {
-                    let g = penalized(g, *p);
-                    coasted(p, b, g, size(g, v));
+                (false, true) => each([p, v, b], g, move |[p, v, b], g| {
+                    let g = penalized(g, p);
+                    let v = square(v, g);
+                    let b = b * momentum + g / size(v);
+                    [p - rate * b, v, b]
                 }),
-                (true, true) => elements.zip(&mut averages.mean).zip(&mut averages.velocity).for_each(
-                    |((((p, &g), v), a), b)| {
-                        let g = penalized(g, *p);
-                        coasted(p, b, g, spread(g, v, a));
-                    },
-                ),
+                (true, true) => each([p, v, a, b], g, move |[p, v, a, b], g| {
+                    let g = penalized(g, p);
+                    let (v, a) = (square(v, g), mean(a, g));
+                    let b = b * momentum + g / spread(v, a);
+                    [p - rate * b, v, a, b]
+                }),
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use refrain_tensor::Real;
 
 use crate::{
     Error, Optimizer, Result,
+    elements::each,
     options::check,
     states::{States, allot},
     terms::penalized,
@@ -121,21 +122,20 @@ impl<T: Real> Optimizer<T> for SGD<T> {
         let (nesterov, penalized) = (self.nesterov, penalized(self.weight_decay));
         for change in changes {
             let velocity = self.states.of(&change);
-            let gradient = change.gradient.to_slice();
-            let elements = change.parameter.as_mut_slice().iter_mut().zip(gradient.iter());
+            let (p, g) = (change.parameter.as_mut_slice(), &change.gradient.to_slice());
             if !has_momentum {
-                elements.for_each(|(p, &g)| *p = *p - rate * penalized(g, *p));
+                each([p], g, move |[p], g| [p - rate * penalized(g, p)]);
             } else if !velocity.started {
                 velocity.started = true;
-                elements.zip(&mut velocity.buffer).for_each(|((p, &g), b)| {
-                    *b = penalized(g, *p);
-                    *p = *p - rate * if nesterov { *b + momentum * *b } else { *b };
+                each([p, &mut velocity.buffer], g, move |[p, _], g| {
+                    let b = penalized(g, p);
+                    [p - rate * if nesterov { b + momentum * b } else { b }, b]
                 });
             } else {
-                elements.zip(&mut velocity.buffer).for_each(|((p, &g), b)| {
-                    let g = penalized(g, *p);
-                    *b = *b * momentum + fresh * g;
-                    *p = *p - rate * if nesterov { g + momentum * *b } else { *b };
+                each([p, &mut velocity.buffer], g, move |[p, b], g| {
+                    let g = penalized(g, p);
+                    let b = b * momentum + fresh * g;
+                    [p - rate * if nesterov { g + momentum * b } else { b }, b]
                 });
             }
         }

@@ -5,14 +5,14 @@ use refrain_tensor::Real;
 
 /// `(gradient, value) ↦ gradient + weight_decay · value`: the gradient of the loss with an L2
 /// penalty. Without weight decay it is the gradient, even where the value is infinite.
-pub(crate) fn penalized<T: Real>(weight_decay: f64) -> impl Fn(T, T) -> T {
+pub(crate) fn penalized<T: Real>(weight_decay: f64) -> impl Fn(T, T) -> T + Copy + Sync {
     let (decays, weight_decay) = (weight_decay != 0.0, T::from_f64(weight_decay));
     move |gradient, value| if decays { gradient + weight_decay * value } else { gradient }
 }
 
 /// `(mean, x) ↦ mean + weight · (x - mean)`: a running mean. A large weight starts from `x`
 /// instead, which is the closer end.
-pub(crate) fn running_mean<T: Real>(weight: f64) -> impl Fn(T, T) -> T {
+pub(crate) fn running_mean<T: Real>(weight: f64) -> impl Fn(T, T) -> T + Copy + Sync {
     let weight = T::from_f64(weight);
     let rest = T::ONE - weight;
     let near_mean = weight < T::from_f64(0.5);
@@ -20,7 +20,7 @@ pub(crate) fn running_mean<T: Real>(weight: f64) -> impl Fn(T, T) -> T {
 }
 
 /// `(mean, x) ↦ keep · mean + (1 - keep) · x²`: a running mean of squares.
-pub(crate) fn running_square<T: Real>(keep: f64) -> impl Fn(T, T) -> T {
+pub(crate) fn running_square<T: Real>(keep: f64) -> impl Fn(T, T) -> T + Copy + Sync {
     let (keep, weight) = (T::from_f64(keep), T::from_f64(1.0 - keep));
     move |mean, x| mean * keep + weight * x * x
 }

@@ -41,10 +41,6 @@ pub(crate) enum Error {
     #[error("unknown kind `{0}`")]
     UnknownKind(String),
 
-    /// A kind or a form that the libraries do not have yet.
-    #[error("not supported yet: {0}")]
-    NotYet(&'static str),
-
     /// An option that its kind always has is not there.
     #[error("option `{0}` is missing")]
     MissingOption(&'static str),

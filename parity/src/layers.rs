@@ -1,7 +1,7 @@
 //! Layers without a memory: kinds linear, embedding, conv1d and conv2d.
 
 use refrain_autograd::Tape;
-use refrain_nn::{Embedding, Linear};
+use refrain_nn::{Conv, Embedding, Linear, Padding};
 
 use crate::{
     case_file::Case,
@@ -45,10 +45,35 @@ pub(crate) fn embedding<T: Scalar>(case: &mut Case) -> Result<Results> {
     results(case, &layer, &Inputs::on(&tape), &[("y", &y)])
 }
 
-pub(crate) fn conv1d<T: Scalar>(_: &mut Case) -> Result<Results> {
-    Err(Error::NotYet("conv1d"))
+pub(crate) fn conv1d<T: Scalar>(case: &mut Case) -> Result<Results> {
+    convolution::<T, 1>(case)
 }
 
-pub(crate) fn conv2d<T: Scalar>(_: &mut Case) -> Result<Results> {
-    Err(Error::NotYet("conv2d"))
+pub(crate) fn conv2d<T: Scalar>(case: &mut Case) -> Result<Results> {
+    convolution::<T, 2>(case)
+}
+
+fn convolution<T: Scalar, const N: usize>(case: &mut Case) -> Result<Results> {
+    let o = &mut case.options;
+    let (in_channels, out_channels) = (o.size("in_channels")?, o.size("out_channels")?);
+    let kernel_size = o.sizes("kernel_size")?.ok_or(Error::MissingOption("kernel_size"))?;
+    let padding = match o.word_or_sizes("padding", &[("same", Padding::Same), ("valid", Padding::Valid)])? {
+        None => Padding::Sizes([0; N]),
+        Some(Ok(word)) => word,
+        Some(Err(sizes)) => Padding::Sizes(sizes),
+    };
+    let builder = Conv::<T, N>::builder(in_channels, out_channels, kernel_size)
+        .stride(o.sizes("stride")?.unwrap_or([1; N]))
+        .padding(padding)
+        .dilation(o.sizes("dilation")?.unwrap_or([1; N]))
+        .groups(o.size_or("groups", 1)?)
+        .bias(o.flag_or("bias", true)?);
+    o.word("padding_mode", "zeros", &[("zeros", ())])?;
+    let mut layer = builder.build(&mut dice())?;
+    load(case, &mut layer)?;
+    let tape = Tape::new();
+    let mut inputs = Inputs::on(&tape);
+    let x = inputs.required(case, "x")?;
+    let y = layer.forward(&x)?;
+    results(case, &layer, &inputs, &[("y", &y)])
 }

@@ -32,8 +32,26 @@ impl Options {
     }
 
     fn optional_size(&mut self, option: &'static str) -> Result<Option<usize>> {
-        let read = |value: &Value| value.as_u64().and_then(|size| usize::try_from(size).ok());
-        self.take(option, "an integer of at least 0", read)
+        self.take(option, "an integer of at least 0", size)
+    }
+
+    /// A size for each axis: a list, or one integer for all of them, if it is there.
+    pub(crate) fn sizes<const N: usize>(&mut self, option: &'static str) -> Result<Option<[usize; N]>> {
+        self.take(option, "an integer of at least 0, or one for each axis", sizes)
+    }
+
+    /// One of the words given, as `Ok` of its meaning, or [`Options::sizes`] as `Err`, if it is
+    /// there.
+    pub(crate) fn word_or_sizes<M: Copy, const N: usize>(
+        &mut self,
+        option: &'static str,
+        words: &[(&str, M)],
+    ) -> Result<Option<std::result::Result<M, [usize; N]>>> {
+        let read = |value: &Value| match value.as_str() {
+            Some(word) => words.iter().find(|(known, _)| *known == word).map(|(_, meaning)| Ok(*meaning)),
+            None => sizes(value).map(Err),
+        };
+        self.take(option, "a known word, an integer of at least 0, or one for each axis", read)
     }
 
     /// An integer that may be negative, if it is there.
@@ -108,6 +126,17 @@ impl Options {
     }
 }
 
+fn size(value: &Value) -> Option<usize> {
+    value.as_u64().and_then(|size| usize::try_from(size).ok())
+}
+
+fn sizes<const N: usize>(value: &Value) -> Option<[usize; N]> {
+    match value.as_array() {
+        Some(list) => list.iter().map(size).collect::<Option<Vec<usize>>>()?.try_into().ok(),
+        None => size(value).map(|size| [size; N]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +185,24 @@ mod tests {
             "option `k` is 1.5, expected an integer",
         ];
         assert_eq!(messages, expected);
+    }
+
+    #[test]
+    fn a_size_for_each_axis() {
+        let text = r#"{"kernel_size": 3, "stride": [2, 1], "dilation": [1], "padding": "same", "p": [0, 4], "q": "x"}"#;
+        let mut options = options(text);
+        assert_eq!(options.sizes("kernel_size").expect("one size"), Some([3, 3]));
+        assert_eq!(options.sizes("stride").expect("two sizes"), Some([2, 1]));
+        assert_eq!(options.sizes::<2>("output_padding").expect("nothing"), None);
+        let message = options.sizes::<2>("dilation").expect_err("too few").to_string();
+        assert_eq!(
+            message,
+            "option `dilation` is [1], expected an integer of at least 0, or one for each axis"
+        );
+        let words = [("same", 1), ("valid", 2)];
+        assert_eq!(options.word_or_sizes::<_, 2>("padding", &words).expect("a word"), Some(Ok(1)));
+        assert_eq!(options.word_or_sizes("p", &words).expect("sizes"), Some(Err([0, 4])));
+        assert!(options.word_or_sizes::<_, 2>("q", &words).is_err());
     }
 
     #[test]

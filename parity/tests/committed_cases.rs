@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Every kind that has to be among the committed cases.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 16] = [
     "rnn",
     "lstm",
     "gru",
@@ -16,6 +16,8 @@ const KINDS: [&str; 14] = [
     "gru_cell",
     "linear",
     "embedding",
+    "conv1d",
+    "conv2d",
     "cross_entropy",
     "mse",
     "bce_with_logits",

@@ -2,6 +2,8 @@
 
 use rand::Rng;
 
+use std::collections::TryReserveError;
+
 use crate::{Element, Error, Number, Real, Result, Shape, Tensor};
 
 /// A vector of `shape.numel()` copies of `value`, or an error where there is no room for it.
@@ -12,7 +14,16 @@ pub(crate) fn filled<T: Element>(op: &'static str, shape: Shape, value: T) -> Re
 }
 
 /// An empty vector with room for `shape.numel()` values, or an error where there is none.
-pub(crate) fn with_capacity<T>(op: &'static str, shape: Shape) -> Result<Vec<T>> {
+pub(crate) fn with_capacity<T: Element>(op: &'static str, shape: Shape) -> Result<Vec<T>> {
+    with_room(op, shape, T::room)
+}
+
+/// [`with_capacity`] from an allocation of one's own.
+pub(crate) fn with_room<T>(
+    op: &'static str,
+    shape: Shape,
+    room: impl FnOnce(usize) -> std::result::Result<Vec<T>, TryReserveError>,
+) -> Result<Vec<T>> {
     // A row-major empty tensor has strides too: they, in bytes, must fit in the address space.
     shape
         .check_addressable(op)?
@@ -21,9 +32,7 @@ pub(crate) fn with_capacity<T>(op: &'static str, shape: Shape) -> Result<Vec<T>>
         .ok_or_else(|| Error::TooLarge { op, shape: shape.into() })?;
     let count = shape.numel();
     let bytes = count * size_of::<T>();
-    let mut values = Vec::new();
-    values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { op, shape: shape.into(), bytes })?;
-    Ok(values)
+    room(count).map_err(|_| Error::OutOfMemory { op, shape: shape.into(), bytes })
 }
 
 impl<T: Element> Tensor<T> {

@@ -1,12 +1,18 @@
 //! What a tensor can hold: [`Element`], [`Number`], [`Real`], [`Index`].
 
-use std::fmt::Debug;
+use std::{collections::TryReserveError, fmt::Debug};
 
 use num_traits::Float;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
-use crate::kernels::product::{self, Product};
+use crate::kernels::{
+    functions::{self, Function},
+    pool,
+    product::{self, Product},
+    recurrent::Sweeps,
+    simd::{Lanes, Path},
+};
 
 /// A value that a tensor can hold.
 ///
@@ -14,6 +20,20 @@ use crate::kernels::product::{self, Product};
 pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static {
     /// The name that errors and printed tensors use.
     const DTYPE: &'static str;
+
+    /// An empty vector with room for `count` elements; floats look for one in the pool first.
+    #[doc(hidden)]
+    fn room(count: usize) -> std::result::Result<Vec<Self>, TryReserveError> {
+        let mut values = Vec::new();
+        values.try_reserve_exact(count)?;
+        Ok(values)
+    }
+
+    /// Takes the memory of elements that nobody needs any more; floats keep some of it.
+    #[doc(hidden)]
+    fn recycle(values: Vec<Self>) {
+        drop(values);
+    }
 }
 
 /// An element with arithmetic. Integers wrap around on overflow, as PyTorch's do.
@@ -52,7 +72,10 @@ pub trait Number: Element + PartialOrd {
 }
 
 /// A floating-point element: `f32` or `f64`.
-pub trait Real: Number + Float {
+pub trait Real: Number + Float + Lanes + Sweeps {
+    /// `to[k] = function(from[k])`, on vectors.
+    #[doc(hidden)]
+    fn apply(path: Path, function: Function, from: &[Self], to: &mut [Self]);
     /// The nearest value to `x`.
     fn from_f64(x: f64) -> Self;
     /// This value as an `f64`, exactly.
@@ -130,9 +153,15 @@ macro_rules! integer {
 integer!(u8 i8 u16 i16 u32 i32 i64 usize);
 
 macro_rules! float {
-    ($t:ident $product:path) => {
+    ($t:ident) => {
         impl Element for $t {
             const DTYPE: &'static str = stringify!($t);
+            fn room(count: usize) -> std::result::Result<Vec<Self>, TryReserveError> {
+                pool::room(count)
+            }
+            fn recycle(values: Vec<Self>) {
+                pool::recycle(values);
+            }
         }
         impl Number for $t {
             const ZERO: Self = 0.0;
@@ -157,10 +186,13 @@ macro_rules! float {
                 n as $t
             }
             fn matrix_product(product: Product<'_, Self>) {
-                $product(product);
+                product::of_floats(product);
             }
         }
         impl Real for $t {
+            fn apply(path: Path, function: Function, from: &[Self], to: &mut [Self]) {
+                functions::run(path, function, from, to);
+            }
             fn from_f64(x: f64) -> Self {
                 x as $t
             }
@@ -176,8 +208,8 @@ macro_rules! float {
         }
     };
 }
-float!(f32 product::f32_product);
-float!(f64 product::f64_product);
+float!(f32);
+float!(f64);
 
 /// A conversion between elements, as Rust's `as` does it; to `bool`, whatever is not 0 is true.
 pub trait Cast<U>: Element {

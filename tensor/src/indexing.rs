@@ -2,7 +2,7 @@
 
 use crate::{
     Element, Error, Index, Layout, Number, Result, Shape, Tensor,
-    create::{filled, with_capacity},
+    create::{filled, with_capacity, with_room},
     elementwise::along,
     nest::Nest,
 };
@@ -228,7 +228,10 @@ fn places<I: Index>(op: &'static str, index: &Tensor<I>, axis: usize, layout: &L
             expected: (shape.with(axis, found[axis])).into(),
         });
     }
-    let mut places: Vec<isize> = with_capacity(op, found)?;
+    let mut places: Vec<isize> = with_room(op, found, |count| {
+        let mut places = Vec::new();
+        places.try_reserve_exact(count).map(|()| places)
+    })?;
     let mut at = [0usize; crate::MAX_RANK];
     // The distance of `at` from the first element, without the axis that the index replaces.
     let mut distance = 0;

@@ -3,6 +3,7 @@
 mod arithmetic;
 mod axes;
 mod compare;
+pub mod convolution;
 mod copy;
 mod create;
 mod element;

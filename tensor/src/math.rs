@@ -2,7 +2,10 @@
 
 use crate::{
     Real, Result, Tensor,
-    parallel::{CHEAP, COSTLY},
+    create::filled,
+    error::or_panic,
+    kernels::functions::{Function, apply},
+    parallel::{CHEAP, COSTLY, fill_rows},
 };
 
 macro_rules! functions {
@@ -31,8 +34,6 @@ functions! {
     square(x) CHEAP = x * x;
     /// 1 / x.
     recip(x) CHEAP = x.recip();
-    /// eˣ.
-    exp(x) COSTLY = x.exp();
     /// eˣ − 1, exact near 0.
     expm1(x) COSTLY = x.exp_m1();
     /// The natural logarithm; −∞ at 0, NaN below.
@@ -43,10 +44,6 @@ functions! {
     sin(x) COSTLY = x.sin();
     /// The cosine of x in radians.
     cos(x) COSTLY = x.cos();
-    /// The hyperbolic tangent.
-    tanh(x) COSTLY = x.tanh();
-    /// The logistic function 1 / (1 + e⁻ˣ).
-    sigmoid(x) COSTLY = x.sigmoid();
     /// max(x, 0); NaN stays NaN.
     relu(x) CHEAP = if x < T::ZERO { T::ZERO } else { x };
     /// The largest integer not above x.
@@ -60,6 +57,38 @@ functions! {
     /// x · Φ(x) with the normal distribution function Φ (Hendrycks and Gimpel 2016, arXiv
     /// 1606.08415); PyTorch's `gelu` with `approximate="none"`.
     gelu(x) COSTLY = x * normal_cdf(x);
+}
+
+/// Functions that have a kernel, with the accuracy that [`crate::kernels::functions`] states.
+impl<T: Real> Tensor<T> {
+    /// eˣ.
+    #[track_caller]
+    pub fn exp(&self) -> Self {
+        self.vectorized("exp", Function::Exp)
+    }
+
+    /// The hyperbolic tangent.
+    #[track_caller]
+    pub fn tanh(&self) -> Self {
+        self.vectorized("tanh", Function::Tanh)
+    }
+
+    /// The logistic function 1 / (1 + e⁻ˣ).
+    #[track_caller]
+    pub fn sigmoid(&self) -> Self {
+        self.vectorized("sigmoid", Function::Sigmoid)
+    }
+
+    #[track_caller]
+    fn vectorized(&self, op: &'static str, function: Function) -> Self {
+        let x = self.contiguous();
+        let values = x.as_slice().unwrap_or_default();
+        let mut out = or_panic(filled(op, *self.shape(), T::ZERO));
+        fill_rows(&mut out, 1, 2 * CHEAP, |first, chunk| {
+            apply(function, &values[first..first + chunk.len()], chunk);
+        });
+        Tensor::computed(out, *self.shape())
+    }
 }
 
 impl<T: Real> Tensor<T> {

@@ -31,12 +31,35 @@ pub(crate) fn fill_rows<T: Send>(
 /// several threads.
 pub(crate) fn fill_pieces<T: Send>(out: &mut [T], length: usize, fill: impl Fn(usize, &mut [T]) + Sync) {
     #[cfg(feature = "rayon")]
-    {
-        use rayon::prelude::*;
-        out.par_chunks_mut(length).enumerate().for_each(|(piece, chunk)| fill(piece, chunk));
-    }
+    crate::kernels::team::share_chunks(out, length, fill);
     #[cfg(not(feature = "rayon"))]
     out.chunks_mut(length).enumerate().for_each(|(piece, chunk)| fill(piece, chunk));
+}
+
+/// [`fill_pieces`] of several slices of one length at once.
+pub(crate) fn fill_pieces_of<T: Send, const N: usize>(
+    out: [&mut [T]; N],
+    length: usize,
+    fill: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    #[cfg(feature = "rayon")]
+    crate::kernels::team::share_chunks_of(out, length, fill);
+    #[cfg(not(feature = "rayon"))]
+    {
+        let count = out.first().map_or(0, |out| out.len()).div_ceil(length);
+        let mut rest = out.map(|out| out.chunks_mut(length));
+        for piece in 0..count {
+            fill(piece, rest.each_mut().map(|chunks| chunks.next().unwrap_or_default()));
+        }
+    }
+}
+
+/// Calls `work(piece)` once for each piece below `pieces`, on several threads.
+pub(crate) fn share(pieces: usize, work: impl Fn(usize) + Sync) {
+    #[cfg(feature = "rayon")]
+    crate::kernels::team::share(pieces, work);
+    #[cfg(not(feature = "rayon"))]
+    (0..pieces).for_each(work);
 }
 
 /// Runs both closures, on two threads where `work` is large, and returns both results.

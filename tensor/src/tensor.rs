@@ -20,8 +20,32 @@ use crate::{Element, Error, Layout, Result, Shape, element::Cast, error::or_pani
 /// ```
 #[derive(Clone)]
 pub struct Tensor<T> {
-    storage: Arc<Vec<T>>,
+    storage: Arc<Storage<T>>,
     layout: Layout,
+}
+
+/// The elements, which know where their memory goes when nobody needs them any more.
+struct Storage<T> {
+    values: Vec<T>,
+    recycle: fn(Vec<T>),
+}
+
+impl<T: Element> Storage<T> {
+    fn new(values: Vec<T>) -> Arc<Self> {
+        Arc::new(Self { values, recycle: T::recycle })
+    }
+}
+
+impl<T: Clone> Clone for Storage<T> {
+    fn clone(&self) -> Self {
+        Self { values: self.values.clone(), recycle: self.recycle }
+    }
+}
+
+impl<T> Drop for Storage<T> {
+    fn drop(&mut self) {
+        (self.recycle)(std::mem::take(&mut self.values));
+    }
 }
 
 impl<T: Element> Tensor<T> {
@@ -45,18 +69,18 @@ impl<T: Element> Tensor<T> {
             let (count, expected) = (values.len(), shape.numel());
             return Err(Error::ValueCount { op: "from_vec", count, expected, shape: shape.into() });
         }
-        Ok(Self { storage: Arc::new(values), layout })
+        Ok(Self { storage: Storage::new(values), layout })
     }
 
     /// A tensor of rank 0.
     pub fn scalar(value: T) -> Self {
-        Self { storage: Arc::new(vec![value]), layout: Layout::row_major(Shape::from([])) }
+        Self { storage: Storage::new(vec![value]), layout: Layout::row_major(Shape::from([])) }
     }
 
     /// Computed values that are known to fill their shape.
     pub(crate) fn computed(values: Vec<T>, shape: Shape) -> Self {
         debug_assert_eq!(values.len(), shape.numel());
-        Self { storage: Arc::new(values), layout: Layout::row_major(shape) }
+        Self { storage: Storage::new(values), layout: Layout::row_major(shape) }
     }
 
     /// The sizes of the axes.
@@ -92,7 +116,7 @@ impl<T: Element> Tensor<T> {
     /// The whole storage, which a view may use only in part. [`Tensor::layout`] says where the
     /// elements lie.
     pub fn storage(&self) -> &[T] {
-        &self.storage
+        &self.storage.values
     }
 
     /// The same storage under another layout, which must stay inside it.
@@ -106,7 +130,7 @@ impl<T: Element> Tensor<T> {
             return Some(&[]);
         }
         let start = self.layout.offset();
-        self.is_contiguous().then(|| &self.storage[start..start + self.numel()])
+        self.is_contiguous().then(|| &self.storage.values[start..start + self.numel()])
     }
 
     /// The elements in logical order, to write to. Storage that is shared, or not contiguous, is
@@ -134,7 +158,7 @@ impl<T: Element> Tensor<T> {
         }
         let (start, length) = (self.layout.offset(), self.numel());
         // The branch above made the storage ours alone, so `make_mut` copies nothing.
-        let storage = Arc::make_mut(&mut self.storage);
+        let storage = &mut Arc::make_mut(&mut self.storage).values;
         Ok(if length == 0 { &mut [] } else { &mut storage[start..start + length] })
     }
 
@@ -151,7 +175,7 @@ impl<T: Element> Tensor<T> {
         let (length, [stride]) = (nest.row_length(), nest.row_strides());
         let rows = if self.is_empty() { 0 } else { nest.rows() };
         Elements {
-            storage: &self.storage,
+            storage: &self.storage.values,
             starts: nest.row_starts(0..rows),
             at: 0,
             left_in_row: 0,
@@ -163,7 +187,7 @@ impl<T: Element> Tensor<T> {
 
     /// The element at an index, or `None` where the index is outside the shape.
     pub fn get(&self, index: &[usize]) -> Option<T> {
-        self.layout.position(index).map(|position| self.storage[position])
+        self.layout.position(index).map(|position| self.storage.values[position])
     }
 
     /// The only element.
@@ -172,7 +196,7 @@ impl<T: Element> Tensor<T> {
     /// [`Error::NotOneElement`].
     pub fn item(&self) -> Result<T> {
         if self.numel() == 1 {
-            Ok(self.storage[self.layout.offset()])
+            Ok(self.storage.values[self.layout.offset()])
         } else {
             Err(Error::NotOneElement { op: "item", shape: (*self.shape()).into() })
         }
@@ -236,7 +260,7 @@ impl<T: Element, const N: usize> std::ops::Index<[usize; N]> for Tensor<T> {
     #[track_caller]
     fn index(&self, index: [usize; N]) -> &T {
         match self.layout.position(&index) {
-            Some(position) => &self.storage[position],
+            Some(position) => &self.storage.values[position],
             None => panic!("index {index:?} is outside shape {}", self.shape()),
         }
     }

@@ -1,5 +1,5 @@
-//! The workspace chores: `cargo xtask test`, `lint`, `bench`, `examples`, `parity`, `build-report`
-//! and `ci`.
+//! The workspace chores: `cargo xtask test`, `lint`, `bench`, `compare`, `examples`, `parity`,
+//! `build-report` and `ci`.
 //!
 //! This crate uses none of the library crates and no dependency: it drives cargo. A chore is a
 //! list of [`step::Step`]s. Each prints its name and its time, and a failure ends with the one
@@ -12,6 +12,7 @@
 mod bench;
 mod build_report;
 mod ci;
+mod compare;
 mod examples;
 mod house;
 mod lint;
@@ -53,6 +54,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[FILTER…]",
         summary: "run the criterion benches of all crates; what follows goes to criterion",
         run: bench::run,
+    },
+    Command {
+        name: "compare",
+        arguments: "[OPTION…]",
+        summary: "time this library, PyTorch and onnxruntime in turn: --workload W, --python PATH, --threads N, …",
+        run: compare::run,
     },
     Command {
         name: "examples",

@@ -182,7 +182,8 @@ impl Step {
         if status.success() { Ok(text) } else { Err(status.to_string()) }
     }
 
-    fn command(&self) -> Command {
+    /// The call itself, for a caller that talks to what it starts.
+    pub(crate) fn command(&self) -> Command {
         // Cargo names itself to what it runs, so that a toolchain chosen with `cargo +nightly`
         // holds for the steps as well.
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
@@ -198,7 +199,7 @@ fn cannot_start(error: std::io::Error) -> String {
 }
 
 /// A word as a POSIX shell must read it: bare if it is harmless, else in single quotes.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(harmless) {
         word.to_owned()

@@ -1,8 +1,9 @@
 //! The recurrent layers: cells that a learner can read, and fused layers that take a whole
 //! sequence.
 //!
-//! Sequences are `[seq, batch, features]`. [`sweep`] holds the arithmetic over plain slices,
-//! [`stack`] the layers and directions that RNN, LSTM and GRU share, [`shape`] the checks.
+//! Sequences are `[seq, batch, features]`. [`stack`] holds the layers and directions that RNN, LSTM
+//! and GRU share, [`node`] their way onto the tape, [`shape`] the checks. The arithmetic over plain
+//! slices is in the kernels of the tensor crate.
 
 mod cell_parameters;
 mod gru;
@@ -13,14 +14,14 @@ mod lstm_cell;
 mod node;
 mod options;
 mod packed;
+mod precision;
 mod regularise;
 mod rnn;
 mod rnn_cell;
 mod sequences;
 mod shape;
 mod stack;
-mod steps;
-mod sweep;
+mod stream;
 
 pub use cell_parameters::CellParameters;
 pub use gru::{GRU, GRUBuilder};
@@ -33,6 +34,7 @@ pub use regularise::{VariationalDropout, Zoneout};
 pub use rnn::{RNN, RNNBuilder};
 pub use rnn_cell::RNNCell;
 pub use sequences::Training;
+pub use stream::Stream;
 
 /// The function that an RNN applies to its new state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,144 +1,304 @@
-//! One sweep as one node on the tape.
+//! A whole sequence on the tape: all layers, directions and steps as one node.
 
 use refrain_autograd::Var;
-use refrain_tensor::{Real, Tensor};
+use refrain_tensor::{
+    Real, Shape, Tensor,
+    kernels::recurrent::{
+        Backward, Columns, Forward, Gradients, Kept, Layer, Needs, Sizes, Start, Steps, Weights, backward,
+    },
+};
 
 use super::{
+    precision::{Double, Operands, Precision, Same, computes_in_double},
     stack::Kind,
-    sweep::{self, Needs, Plan, Start, Weights},
 };
 use crate::Result;
 
-/// The hidden size up to which a sweep runs in double precision whatever the element type.
-///
-/// Sums of few terms can cancel to almost nothing, and then single precision shows. Where a layer
-/// is tiny, double precision is free, and one rounding at the end is all there is.
-const TINY: usize = 4;
+/// What the node computes. Its inputs are x, for each layer and direction W_ih, W_hh, both biases
+/// and W_hr as far as there are any, then h_0 and c_0. Its values are the states of the top layer,
+/// [N, S·D], the last h, [L·D, B, S], and for an LSTM the last c, [L·D, B, H].
+pub(crate) struct Sequence<T> {
+    pub(crate) kind: Kind,
+    pub(crate) sizes: Sizes,
+    pub(crate) layers: usize,
+    pub(crate) directions: usize,
+    pub(crate) bias: bool,
+    pub(crate) projects: bool,
+    pub(crate) steps: Steps,
+    /// Whether initial states are given; c_0 for an LSTM as well.
+    pub(crate) starts: bool,
+    /// What the output of each layer but the top one is multiplied by, [N, S·D]; or none.
+    pub(crate) masks: Vec<Tensor<T>>,
+}
 
-/// Records one direction of one layer: the states of all rows, and behind them the cell states, in
-/// one row of numbers, for a node has one value.
-pub(crate) fn record_sweep<'t, T: Real>(
-    kind: Kind,
-    plan: Plan,
-    roles: Roles,
-    inputs: &[Var<'t, T>],
-) -> Result<Var<'t, T>> {
-    if plan.hidden <= TINY && plan.input <= 16 * TINY {
-        let widen = |t: &Tensor<T>| t.map(Real::to_f64);
-        let narrow = |values: Vec<f64>| values.into_iter().map(T::from_f64).collect();
-        return record_in(kind, plan, roles, inputs, widen, narrow);
+/// The node's values, and what forward keeps, from the lowest layer up.
+struct Computed<T, A: Real> {
+    outputs: Vec<Tensor<T>>,
+    kept: Vec<KeptLayer<A>>,
+}
+
+/// What forward keeps of a layer.
+struct KeptLayer<T: Real> {
+    directions: Vec<Kept<T>>,
+    /// The states, [N, S·D].
+    states: Operands<T>,
+    /// The input, where it is not the states of the layer below.
+    input: Option<Vec<T>>,
+}
+
+impl<T: Real> Sequence<T> {
+    /// Computes the values and records the node.
+    pub(crate) fn onto_tape<'t>(self, inputs: &[Var<'t, T>]) -> Result<Vec<Var<'t, T>>> {
+        if computes_in_double(self.sizes.input, self.sizes.hidden) {
+            return self.compute_in::<Double>(inputs);
+        }
+        self.compute_in::<Same>(inputs)
     }
-    record_in(kind, plan, roles, inputs, Tensor::contiguous, |values| values)
+
+    fn compute_in<'t, P: Precision<T>>(self, inputs: &[Var<'t, T>]) -> Result<Vec<Var<'t, T>>> {
+        let values = P::enter(inputs.iter().map(Var::value));
+        let masks = P::enter(self.masks.iter());
+        let keep = inputs.iter().any(Var::requires_grad);
+        let Computed { outputs, kept } = self.forward::<P>(&values, &masks, keep)?;
+        let shapes: Vec<Shape> = if keep { inputs.iter().map(|x| *x.shape()).collect() } else { Vec::new() };
+        let (tape, kind) = (inputs[0].tape(), self.kind);
+        let inputs: Vec<&Var<'t, T>> = inputs.iter().collect();
+        Ok(tape.record_outputs(kind.op(), &inputs, outputs, move |g, needs| {
+            let given: Vec<bool> = g.iter().map(Option::is_some).collect();
+            let g = P::enter(g.iter().flatten().collect::<Vec<_>>().into_iter());
+            // The gradient of the k-th value, or nothing for 0.
+            let place = |k: usize| given[..k].iter().filter(|&&given| given).count();
+            let of = |k: usize| if given.get(k) == Some(&true) { g.get(place(k)) } else { &[] };
+            let gradients = self.backward((&values, &masks), kept, [of(0), of(1), of(2)], needs);
+            let shaped = gradients.into_iter().zip(&shapes);
+            shaped
+                .map(|(gradient, shape)| gradient.map(|g| Tensor::from_vec(P::leave(g), shape)).transpose())
+                .collect()
+        })?)
+    }
+
+    /// S·D.
+    fn width(&self) -> usize {
+        self.sizes.state * self.directions
+    }
+
+    fn sizes_of(&self, layer: usize) -> Sizes {
+        if layer == 0 { self.sizes } else { Sizes { input: self.width(), ..self.sizes } }
+    }
+
+    fn columns(&self, direction: usize) -> Columns {
+        Columns { width: self.width(), first: direction * self.sizes.state }
+    }
+
+    /// The places of a cell's parameters among the inputs.
+    fn roles(&self, cell: usize) -> Roles {
+        let each = 2 + 2 * usize::from(self.bias) + usize::from(self.projects);
+        Roles::new(1 + cell * each, self.bias, self.projects)
+    }
+
+    /// The places of h_0 and c_0 among the inputs.
+    fn start_roles(&self) -> [Option<usize>; 2] {
+        let first = self.roles(self.layers * self.directions).ih;
+        let cell = self.starts && self.kind.cell().has_cell_state();
+        [self.starts.then_some(first), cell.then_some(first + 1)]
+    }
+
+    /// The part of a cell in states of all cells.
+    fn states_of<'a, A: Real>(&self, cell: usize, h: &'a [A], c: &'a [A]) -> Start<'a, A> {
+        let batch = self.steps.batch();
+        let part = |all: &'a [A], size: usize| {
+            all.get(cell * batch * size..(cell + 1) * batch * size).unwrap_or_default()
+        };
+        Start { h: part(h, self.sizes.state), c: part(c, self.sizes.hidden) }
+    }
+
+    fn start<'a, A: Real>(&self, cell: usize, values: &'a Operands<A>) -> Start<'a, A> {
+        let [h_0, c_0] = self.start_roles().map(|role| role.map_or(&[][..], |k| values.get(k)));
+        self.states_of(cell, h_0, c_0)
+    }
+
+    fn forward<P: Precision<T>>(
+        &self,
+        values: &Operands<P::A>,
+        masks: &Operands<P::A>,
+        keep: bool,
+    ) -> Result<Computed<T, P::A>> {
+        let (rows, batch) = (self.steps.rows(), self.steps.batch());
+        let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
+        let mut kept: Vec<KeptLayer<P::A>> = Vec::with_capacity(self.layers);
+        let mut outputs = Vec::with_capacity(3);
+        for layer in 0..self.layers {
+            let below = kept.last();
+            let input = below
+                .filter(|_| !self.masks.is_empty())
+                .map(|below| product(below.states.get(0), masks.get(layer - 1)));
+            let x = match (below, &input) {
+                (None, _) => values.get(0),
+                (_, Some(masked)) => masked,
+                (Some(below), None) => below.states.get(0),
+            };
+            let mut states = Vec::new();
+            let mut directions = Vec::with_capacity(self.directions);
+            for direction in 0..self.directions {
+                let cell = layer * self.directions + direction;
+                let reverse = direction == 1;
+                let packed =
+                    Layer::new(self.kind.cell(), self.sizes_of(layer), self.roles(cell).weights(values));
+                let start = self.start(cell, values);
+                let sweep = Forward { steps: &self.steps, reverse, x, start, keep };
+                let of_cell = packed.forward(sweep, &mut states, self.columns(direction));
+                let ends = self.steps.last_rows(reverse);
+                let Columns { width, first } = self.columns(direction);
+                for (sequence, &row) in ends.iter().enumerate() {
+                    last_h.extend_from_slice(&states[row * width + first..][..self.sizes.state]);
+                    if self.kind.cell().has_cell_state() {
+                        let row = if keep { row } else { sequence };
+                        last_c
+                            .extend_from_slice(&of_cell.c()[row * self.sizes.hidden..][..self.sizes.hidden]);
+                    }
+                }
+                directions.push(of_cell);
+            }
+            let (tensor, states) = P::share(states, Shape::from([rows, self.width()]))?;
+            if layer + 1 == self.layers {
+                outputs.push(tensor);
+            }
+            if !keep {
+                kept.clear();
+            }
+            kept.push(KeptLayer { directions, states, input });
+        }
+        let cells = self.layers * self.directions;
+        outputs.push(Tensor::from_vec(P::leave(last_h), [cells, batch, self.sizes.state])?);
+        if self.kind.cell().has_cell_state() {
+            outputs.push(Tensor::from_vec(P::leave(last_c), [cells, batch, self.sizes.hidden])?);
+        }
+        Ok(Computed { outputs, kept })
+    }
+
+    /// The gradients of the inputs, from those of the values; an empty one is 0.
+    fn backward<A: Real>(
+        &self,
+        (values, masks): (&Operands<A>, &Operands<A>),
+        mut kept: Vec<KeptLayer<A>>,
+        [dh, last_h, last_c]: [&[A]; 3],
+        needs: &[bool],
+    ) -> Vec<Option<Vec<A>>> {
+        // A result may depend on the last states alone.
+        let zeros = vec![A::zero(); if dh.is_empty() { self.steps.rows() * self.width() } else { 0 }];
+        let dh = if dh.is_empty() { &zeros } else { dh };
+        let mut all = vec![None; needs.len()];
+        let mut d_start = [Vec::new(), Vec::new()];
+        let mut from_above: Option<Vec<A>> = None;
+        for layer in (0..self.layers).rev() {
+            let Some(KeptLayer { directions, states, input }) = kept.pop() else { break };
+            let x = match (kept.last(), &input) {
+                (None, _) => values.get(0),
+                (_, Some(masked)) => masked,
+                (Some(below), None) => below.states.get(0),
+            };
+            let dh = from_above.as_deref().unwrap_or(dh);
+            let mut dx: Option<Vec<A>> = None;
+            for (direction, of_cell) in directions.into_iter().enumerate().rev() {
+                let cell = layer * self.directions + direction;
+                let roles = self.roles(cell);
+                let sweep = Backward {
+                    cell: self.kind.cell(),
+                    sizes: self.sizes_of(layer),
+                    weights: roles.weights(values),
+                    steps: &self.steps,
+                    reverse: direction == 1,
+                    x,
+                    start: self.start(cell, values),
+                    h: states.get(0),
+                    dh,
+                    columns: self.columns(direction),
+                    last: self.states_of(cell, last_h, last_c),
+                };
+                let wanted = Needs { x: layer > 0 || needs[0], ..roles.needs(needs) };
+                let gradients = backward(&sweep, of_cell, wanted);
+                let of_x = roles.place(gradients, &mut d_start, &mut all);
+                dx = Some(match dx {
+                    None => of_x,
+                    Some(sum) => sum.iter().zip(&of_x).map(|(&a, &b)| a + b).collect(),
+                });
+            }
+            from_above = match dx {
+                Some(dx) if layer > 0 && !self.masks.is_empty() => Some(product(&dx, masks.get(layer - 1))),
+                dx => dx,
+            };
+        }
+        all[0] = from_above;
+        for (role, gradient) in self.start_roles().into_iter().zip(d_start) {
+            if let Some(k) = role {
+                all[k] = Some(gradient);
+            }
+        }
+        for (gradient, &needed) in all.iter_mut().zip(needs) {
+            gradient.take_if(|_| !needed);
+        }
+        all
+    }
 }
 
-/// [`record_sweep`], computed in element type A.
-fn record_in<'t, T: Real, A: Real>(
-    kind: Kind,
-    plan: Plan,
-    roles: Roles,
-    inputs: &[Var<'t, T>],
-    enter: fn(&Tensor<T>) -> Tensor<A>,
-    leave: fn(Vec<A>) -> Vec<T>,
-) -> Result<Var<'t, T>> {
-    let values: Vec<Tensor<A>> = inputs.iter().map(|input| enter(input.value())).collect();
-    let kept = kind.forward(&plan, roles.weights(&values), slice(&values, Some(0)), roles.start(&values));
-    let mut value = kept.h.clone();
-    value.extend_from_slice(&kept.c);
-    let count = value.len();
-    let value = Tensor::from_vec(leave(value), [count])?;
-    let tape = inputs[0].tape();
-    let inputs: Vec<&Var<'t, T>> = inputs.iter().collect();
-    Ok(tape.record_list(kind.op(), &inputs, value, move |g, needs| {
-        let g = enter(g);
-        let g = g.to_slice();
-        let (dh, dc) = g.split_at(plan.steps.rows() * plan.state);
-        let data = (slice(&values, Some(0)), roles.start(&values), &kept);
-        let gradients = kind.backward(&plan, roles.weights(&values), data, (dh, dc), roles.needs(needs));
-        roles.gradients(gradients, &values, needs, leave)
-    })?)
-}
-
-/// Which of a node's inputs is what; the first three are x, W_ih and W_hh.
-#[derive(Clone, Copy)]
+/// The places of a cell's parameters in a list.
 pub(crate) struct Roles {
-    bias_ih: Option<usize>,
-    bias_hh: Option<usize>,
+    ih: usize,
+    hh: usize,
+    biases: Option<[usize; 2]>,
     hr: Option<usize>,
-    h_0: Option<usize>,
-    c_0: Option<usize>,
 }
 
 impl Roles {
-    pub(crate) fn new(bias: bool, projection: bool, h_0: bool, c_0: bool) -> Self {
-        let mut next = 3;
-        let mut place = |there: bool| {
-            next += usize::from(there);
-            there.then(|| next - 1)
-        };
+    /// From the first of them on, in the order of the cell.
+    pub(crate) fn new(first: usize, bias: bool, projects: bool) -> Self {
+        let after_biases = first + 2 + 2 * usize::from(bias);
         Self {
-            bias_ih: place(bias),
-            bias_hh: place(bias),
-            hr: place(projection),
-            h_0: place(h_0),
-            c_0: place(c_0),
+            ih: first,
+            hh: first + 1,
+            biases: bias.then_some([first + 2, first + 3]),
+            hr: projects.then_some(after_biases),
         }
     }
 
-    fn weights<'a, T: Real>(&self, values: &'a [Tensor<T>]) -> Weights<'a, T> {
-        Weights {
-            ih: slice(values, Some(1)),
-            hh: slice(values, Some(2)),
-            bias_ih: slice(values, self.bias_ih),
-            bias_hh: slice(values, self.bias_hh),
-            hr: slice(values, self.hr),
-        }
-    }
-
-    fn start<'a, T: Real>(&self, values: &'a [Tensor<T>]) -> Start<'a, T> {
-        Start { h: slice(values, self.h_0), c: slice(values, self.c_0) }
+    pub(crate) fn weights<'a, A: Real>(&self, values: &'a Operands<A>) -> Weights<'a, A> {
+        let [bias_ih, bias_hh] = self.biases.map_or([&[][..]; 2], |roles| roles.map(|k| values.get(k)));
+        let hr = self.hr.map_or(&[][..], |k| values.get(k));
+        Weights { ih: values.get(self.ih), hh: values.get(self.hh), bias_ih, bias_hh, hr }
     }
 
     fn needs(&self, needs: &[bool]) -> Needs {
-        let needed = |k: Option<usize>| k.is_some_and(|k| needs[k]);
         Needs {
-            x: needs[0],
-            ih: needs[1],
-            hh: needs[2],
-            bias: needed(self.bias_ih) || needed(self.bias_hh),
-            hr: needed(self.hr),
+            x: false,
+            ih: needs[self.ih],
+            hh: needs[self.hh],
+            bias: self.biases.is_some_and(|roles| roles.iter().any(|&k| needs[k])),
+            hr: self.hr.is_some_and(|k| needs[k]),
         }
     }
 
-    /// The gradients in the order of the inputs, in their shapes.
-    fn gradients<T: Real, A: Real>(
+    /// Puts a cell's gradients where they belong: the cells come last to first, their initial
+    /// states before those of the cells that came already. Returns that of the input.
+    fn place<A: Real>(
         &self,
-        gradients: sweep::Gradients<A>,
-        values: &[Tensor<A>],
-        needs: &[bool],
-        leave: fn(Vec<A>) -> Vec<T>,
-    ) -> std::result::Result<Vec<Option<Tensor<T>>>, refrain_tensor::Error> {
-        let sweep::Gradients { x, ih, hh, bias_ih, bias_hh, hr, h_0, c_0 } = gradients;
-        let placed = [
-            (Some(0), x),
-            (Some(1), ih),
-            (Some(2), hh),
-            (self.bias_ih, bias_ih),
-            (self.bias_hh, bias_hh),
-            (self.hr, hr),
-            (self.h_0, h_0),
-            (self.c_0, c_0),
-        ];
-        let mut all = vec![None; values.len()];
-        for (place, gradient) in placed {
-            if let Some(k) = place.filter(|&k| needs[k]) {
-                all[k] = Some(Tensor::from_vec(leave(gradient), values[k].shape())?);
-            }
+        gradients: Gradients<A>,
+        [h_0, c_0]: &mut [Vec<A>; 2],
+        all: &mut [Option<Vec<A>>],
+    ) -> Vec<A> {
+        let Gradients { x, ih, hh, bias_ih, bias_hh, hr, h_0: of_h, c_0: of_c } = gradients;
+        (all[self.ih], all[self.hh]) = (Some(ih), Some(hh));
+        if let Some([k, l]) = self.biases {
+            (all[k], all[l]) = (Some(bias_ih), Some(bias_hh));
         }
-        Ok(all)
+        if let Some(k) = self.hr {
+            all[k] = Some(hr);
+        }
+        h_0.splice(0..0, of_h);
+        c_0.splice(0..0, of_c);
+        x
     }
 }
 
-/// The elements of one of the values, or none.
-fn slice<T: Real>(values: &[Tensor<T>], place: Option<usize>) -> &[T] {
-    place.and_then(|k| values[k].as_slice()).unwrap_or(&[])
+fn product<A: Real>(values: &[A], mask: &[A]) -> Vec<A> {
+    values.iter().zip(mask).map(|(&x, &m)| x * m).collect()
 }

@@ -1,9 +1,8 @@
 //! [`PackedSequence`]: sequences of different lengths without padding, and the ways there and back.
 
 use refrain_autograd::Var;
-use refrain_tensor::{Real, Shape, Tensor};
+use refrain_tensor::{Real, Shape, Tensor, kernels::recurrent::Steps};
 
-use super::steps::Steps;
 use crate::{Error, Result};
 
 /// Sequences of different lengths, step after step, without padding.

@@ -2,13 +2,12 @@
 
 use rand::Rng;
 use refrain_autograd::Var;
-use refrain_tensor::{Real, Shape, Tensor};
+use refrain_tensor::{Real, Shape, Tensor, kernels::recurrent::Steps};
 
 use super::{
     packed::{PackedSequence, packed, pad_packed_sequence},
     shape::{Sequence, check_state},
     stack::{Stack, States},
-    steps::Steps,
 };
 use crate::{Error, Result};
 
@@ -30,7 +29,7 @@ impl<T: Real> Stack<T> {
         let x = if time_major { input.transpose(0, 1)? } else { input.clone() };
         let rows = x.reshape([sequence.steps * sequence.batch, self.options.input_size])?;
         let steps = Steps::equal(sequence.steps, sequence.batch);
-        let (y, last) = self.run(&rows, &steps, initial.as_ref(), rng)?;
+        let (y, last) = self.run(&rows, steps, initial.as_ref(), rng)?;
         let width = y.shape()[1];
         if !batched {
             return Ok((y, last.map(|state| Ok(state.squeeze(1)?))?));
@@ -88,7 +87,7 @@ impl<T: Real> Stack<T> {
             states.map(|state| Ok(state.index_select(1, &order)?))
         };
         let initial = initial.map(|states| reordered(states, packed.sorted_indices())).transpose()?;
-        let (y, last) = self.run(packed.data(), packed.steps(), initial.as_ref(), rng)?;
+        let (y, last) = self.run(packed.data(), packed.steps().clone(), initial.as_ref(), rng)?;
         Ok((packed.with_data(y), reordered(last, packed.unsorted_indices())?))
     }
 
@@ -182,6 +181,16 @@ macro_rules! sequence_methods {
             /// This layer with a generator for its dropout: `layer.training(&mut rng).forward(..)`.
             pub fn training<'m, R: Rng + ?Sized>(&'m self, rng: &'m mut R) -> Training<'m, Self, R> {
                 Training { layer: self, rng }
+            }
+
+            /// This layer for inference one step at a time, on `batch` sequences side by side, from
+            /// states of 0. See [`Stream`](crate::Stream).
+            ///
+            /// # Errors
+            /// [`Error::Bidirectional`](crate::Error::Bidirectional) for a layer with a second direction,
+            /// [`Error::ZeroOption`](crate::Error::ZeroOption) for a batch of 0.
+            pub fn stream(&self, batch: usize) -> Result<crate::Stream<T>> {
+                crate::Stream::new(&self.stack, batch)
             }
 
             /// The number of features of the input.

@@ -4,15 +4,17 @@ use std::fmt;
 
 use rand::Rng;
 use refrain_autograd::{Parameter, Var};
-use refrain_tensor::{Real, Tensor};
+use refrain_tensor::{
+    Real, Shape, Tensor,
+    kernels::recurrent::{Cell, Layer, Sizes, Steps},
+};
 
 use super::{
     CellParameters, Nonlinearity,
     cell_parameters::CellSizes,
-    node::{Roles, record_sweep},
+    node::{Roles, Sequence},
     options::Options,
-    steps::Steps,
-    sweep::{self, Kept, Needs, Plan, Start, Weights, gru::GatedUnit, lstm::LongShortTermMemory},
+    precision::Precision,
 };
 use crate::{Dropout, Error, Module, Result};
 
@@ -33,40 +35,12 @@ impl Kind {
         }
     }
 
-    fn gates(self) -> usize {
+    pub(crate) fn cell(self) -> Cell {
         match self {
-            Self::RNN(_) => 1,
-            Self::LSTM => 4,
-            Self::GRU => 3,
-        }
-    }
-
-    pub(crate) fn forward<T: Real>(
-        self,
-        plan: &Plan,
-        weights: Weights<'_, T>,
-        x: &[T],
-        start: Start<'_, T>,
-    ) -> Kept<T> {
-        match self {
-            Self::RNN(nonlinearity) => sweep::forward(nonlinearity, plan, weights, x, start),
-            Self::LSTM => sweep::forward(LongShortTermMemory, plan, weights, x, start),
-            Self::GRU => sweep::forward(GatedUnit, plan, weights, x, start),
-        }
-    }
-
-    pub(crate) fn backward<T: Real>(
-        self,
-        plan: &Plan,
-        weights: Weights<'_, T>,
-        data: (&[T], Start<'_, T>, &Kept<T>),
-        gradients: (&[T], &[T]),
-        needs: Needs,
-    ) -> sweep::Gradients<T> {
-        match self {
-            Self::RNN(nonlinearity) => sweep::backward(nonlinearity, plan, weights, data, gradients, needs),
-            Self::LSTM => sweep::backward(LongShortTermMemory, plan, weights, data, gradients, needs),
-            Self::GRU => sweep::backward(GatedUnit, plan, weights, data, gradients, needs),
+            Self::RNN(Nonlinearity::Tanh) => Cell::Tanh,
+            Self::RNN(Nonlinearity::ReLU) => Cell::ReLU,
+            Self::LSTM => Cell::LSTM,
+            Self::GRU => Cell::GRU,
         }
     }
 }
@@ -107,7 +81,7 @@ impl<T: Real> Stack<T> {
             let sizes = CellSizes {
                 input: if layer == 0 { options.input_size } else { below },
                 hidden: options.hidden_size,
-                gates: kind.gates(),
+                gates: kind.cell().gates(),
                 projection: options.proj_size,
                 bias: options.bias,
             };
@@ -131,113 +105,73 @@ impl<T: Real> Stack<T> {
         self.cells.len()
     }
 
+    /// The layers of one direction, their weights packed.
+    pub(crate) fn packed_layers<P: Precision<T>>(&self) -> Vec<Layer<P::A>> {
+        let packed = |cell: &CellParameters<T>| {
+            let (input, state) = (cell.input_size(), cell.state_size());
+            let sizes = Sizes { input, hidden: self.options.hidden_size, state };
+            let mut values = Vec::new();
+            cell.visit(&mut |_, parameter| values.push(parameter.value()));
+            let roles = Roles::new(0, self.options.bias, self.options.proj_size > 0);
+            Layer::new(self.kind.cell(), sizes, roles.weights(&P::enter(values.into_iter())))
+        };
+        self.cells.iter().map(packed).collect()
+    }
+
     /// Runs rows `[N, I]` through all layers: the rows of the top layer, `[N, S · directions]`, and
     /// the last states. Dropout between layers draws from `rng`.
     pub(crate) fn run<'t>(
         &self,
         rows: &Var<'t, T>,
-        steps: &Steps,
+        steps: Steps,
         initial: Option<&States<'t, T>>,
-        mut rng: Option<&mut (impl Rng + ?Sized)>,
-    ) -> Result<(Var<'t, T>, States<'t, T>)> {
-        let mut x = rows.clone();
-        let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
-        for layer in 0..self.options.num_layers {
-            if layer > 0 {
-                x = self.between_layers(&x, rng.as_deref_mut())?;
-            }
-            let mut outputs = Vec::new();
-            for direction in 0..self.options.directions() {
-                let (k, reverse) = (layer * self.options.directions() + direction, direction == 1);
-                let state = |states: &Var<'t, T>| states.select(0, k);
-                let start = (
-                    initial.map(|initial| state(&initial.h)).transpose()?,
-                    initial.and_then(|initial| initial.c.as_ref()).map(state).transpose()?,
-                );
-                let (h, c) = self.sweep(&self.cells[k], &x, steps, reverse, start)?;
-                last_h.push(last_states(&h, steps, reverse)?);
-                last_c.extend(c.map(|c| last_states(&c, steps, reverse)).transpose()?);
-                outputs.push(h);
-            }
-            x = joined(&outputs, 1)?;
-        }
-        let c = if last_c.is_empty() { None } else { Some(joined(&last_c, 0)?) };
-        Ok((x, States { h: joined(&last_h, 0)?, c }))
-    }
-
-    /// One direction of one layer as one node: rows `[N, I]` → states `[N, S]`, and cell states
-    /// `[N, H]` where there are any.
-    fn sweep<'t>(
-        &self,
-        cell: &CellParameters<T>,
-        x: &Var<'t, T>,
-        steps: &Steps,
-        reverse: bool,
-        (h_0, c_0): (Option<Var<'t, T>>, Option<Var<'t, T>>),
-    ) -> Result<(Var<'t, T>, Option<Var<'t, T>>)> {
-        let tape = x.tape();
-        let mut inputs = vec![x.clone()];
-        cell.visit(&mut |_, parameter| inputs.push(tape.parameter(parameter)));
-        let roles = Roles::new(self.options.bias, cell.weight_hr.is_some(), h_0.is_some(), c_0.is_some());
-        inputs.extend(h_0.into_iter().chain(c_0));
-
-        let (hidden, state, rows) = (self.options.hidden_size, cell.state_size(), steps.rows());
-        let plan = Plan { steps: steps.clone(), reverse, input: cell.input_size(), hidden, state };
-        let node = record_sweep(self.kind, plan, roles, &inputs)?;
-        let h =
-            tape.record_part("states", &node, |l| reshaped(l.narrow(0, 0, rows * state)?, [rows, state]))?;
-        let c = matches!(self.kind, Kind::LSTM).then(|| {
-            tape.record_part("states", &node, |l| {
-                reshaped(l.narrow(0, rows * state, rows * hidden)?, [rows, hidden])
-            })
-        });
-        Ok((h, c.transpose()?))
-    }
-
-    /// The output of a layer on its way to the next, with dropout where a pass trains.
-    fn between_layers<'t>(
-        &self,
-        x: &Var<'t, T>,
         rng: Option<&mut (impl Rng + ?Sized)>,
-    ) -> Result<Var<'t, T>> {
-        let p = self.options.dropout;
-        match rng {
-            _ if p == 0.0 || !x.tape().records() => Ok(x.clone()),
-            Some(rng) => Dropout::new(p)?.forward(x, rng),
-            None => Err(Error::NoGenerator { op: self.kind.op(), dropout: p }),
+    ) -> Result<(Var<'t, T>, States<'t, T>)> {
+        let (tape, options) = (rows.tape(), &self.options);
+        let mut inputs = Vec::with_capacity(3 + 5 * self.cells.len());
+        inputs.push(rows.clone());
+        self.visit(&mut |_, parameter| inputs.push(tape.parameter(parameter)));
+        if let Some(States { h, c }) = initial {
+            inputs.push(h.clone());
+            inputs.extend(c.clone());
+        }
+        let kind = self.kind;
+        let (hidden, state) = (options.hidden_size, options.state_size());
+        let size = steps.rows() * state * options.directions();
+        let masks = self.masks(rows, size, rng)?;
+        let sequence = Sequence {
+            kind,
+            sizes: Sizes { input: options.input_size, hidden, state },
+            layers: options.num_layers,
+            directions: options.directions(),
+            bias: options.bias,
+            projects: options.proj_size > 0,
+            steps,
+            starts: initial.is_some(),
+            masks,
+        };
+        let mut values = sequence.onto_tape(&inputs)?.into_iter();
+        match (values.next(), values.next()) {
+            (Some(outputs), Some(h)) => Ok((outputs, States { h, c: values.next() })),
+            _ => unreachable!("a sequence has outputs and last states"),
         }
     }
-}
 
-/// A contiguous range of a layout under another shape, which is always a view.
-fn reshaped(
-    layout: refrain_tensor::Layout,
-    shape: [usize; 2],
-) -> std::result::Result<refrain_tensor::Layout, refrain_tensor::Error> {
-    let shape = refrain_tensor::Shape::from(shape);
-    let from = *layout.shape();
-    layout.reshape(shape)?.ok_or_else(|| refrain_tensor::Error::Reshape {
-        op: "states",
-        from: from.into(),
-        to: shape.into(),
-    })
-}
-
-/// The state of each sequence after its last step, `[1, B, S]`.
-fn last_states<'t, T: Real>(states: &Var<'t, T>, steps: &Steps, reverse: bool) -> Result<Var<'t, T>> {
-    let rows = steps.last_rows(reverse);
-    let consecutive = rows.windows(2).all(|pair| pair[1] == pair[0] + 1);
-    let last = if consecutive {
-        states.narrow(0, rows[0], rows.len())?
-    } else {
-        let count = rows.len();
-        states.index_select(0, &Tensor::from_vec(rows, [count])?)?
-    };
-    Ok(last.unsqueeze(0)?)
-}
-
-fn joined<'t, T: Real>(parts: &[Var<'t, T>], axis: isize) -> Result<Var<'t, T>> {
-    Ok(if let [only] = parts { only.clone() } else { Var::cat(parts, axis)? })
+    /// The masks of dropout between layers, `size` numbers each, where a pass trains.
+    fn masks(
+        &self,
+        x: &Var<'_, T>,
+        size: usize,
+        rng: Option<&mut (impl Rng + ?Sized)>,
+    ) -> Result<Vec<Tensor<T>>> {
+        let p = self.options.dropout;
+        if p == 0.0 || !x.tape().records() || self.options.num_layers == 1 {
+            return Ok(Vec::new());
+        }
+        let Some(rng) = rng else { return Err(Error::NoGenerator { op: self.kind.op(), dropout: p }) };
+        let dropout = Dropout::new(p)?;
+        (1..self.options.num_layers).map(|_| dropout.mask(Shape::from([size]), rng)).collect()
+    }
 }
 
 /// Names as PyTorch has them: `weight_ih_l0`, `weight_ih_l0_reverse`, `weight_ih_l1`, …

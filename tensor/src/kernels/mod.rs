@@ -1,4 +1,18 @@
 //! The compute kernels. The only modules of the workspace that may hold `unsafe`, each block
 //! behind a safe function that checks what the block relies on.
 
+mod blocked;
+mod columns;
+pub mod functions;
+mod matrix;
+mod panels;
+pub mod peak;
+pub(crate) mod pool;
 pub mod product;
+pub mod recurrent;
+pub mod simd;
+#[cfg(feature = "rayon")]
+pub(crate) mod team;
+mod tile;
+pub mod update;
+mod vector;

@@ -1,78 +1,17 @@
 //! One matrix product over slices with strides: `c = a b + beta c`.
 
-#![allow(unsafe_code)] // the blocked kernels of `matrixmultiply` take raw pointers
+use super::{blocked, vector::RowProduct};
+use crate::{Real, element::Number};
 
-use crate::{element::Number, layout::stays_inside, parallel};
-
-/// A matrix inside a slice: element (i, j) lies at `offset + i * row_stride + j * column_stride`.
-#[derive(Clone, Copy)]
-pub struct Matrix<'a, T> {
-    data: &'a [T],
-    offset: usize,
-    rows: usize,
-    columns: usize,
-    row_stride: isize,
-    column_stride: isize,
-}
-
-impl<'a, T> Matrix<'a, T> {
-    /// A matrix of any strides.
-    ///
-    /// # Panics
-    /// Where an element would lie outside `data`, or, of an empty matrix, the offset does.
-    pub fn strided(data: &'a [T], offset: usize, size: [usize; 2], strides: [isize; 2]) -> Self {
-        let inside = if size.contains(&0) {
-            offset <= data.len()
-        } else {
-            stays_inside(data.len(), offset, &size, &strides)
-        };
-        assert!(
-            inside,
-            "a matrix of size {size:?}, strides {strides:?} and offset {offset} leaves its {} values",
-            data.len()
-        );
-        let ([rows, columns], [row_stride, column_stride]) = (size, strides);
-        Self { data, offset, rows, columns, row_stride, column_stride }
-    }
-
-    /// A matrix whose rows follow each other: `[rows, columns]`, row-major.
-    ///
-    /// # Panics
-    /// Where `data` is shorter than `rows * columns`.
-    pub fn row_major(data: &'a [T], rows: usize, columns: usize) -> Self {
-        Self::strided(data, 0, [rows, columns], [isize::try_from(columns).unwrap_or(isize::MAX), 1])
-    }
-
-    /// The transpose, without a copy.
-    pub fn transposed(self) -> Self {
-        Self {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
-    }
-
-    fn start(&self, row: usize, column: usize) -> usize {
-        (self.offset as isize + row as isize * self.row_stride + column as isize * self.column_stride)
-            as usize
-    }
-
-    /// `count` rows from `first`.
-    fn row_range(self, first: usize, count: usize) -> Self {
-        let offset = if count == 0 { self.offset } else { self.start(first, 0) };
-        Self { offset, rows: count, ..self }
-    }
-}
+pub use super::matrix::Matrix;
 
 /// The operands of `c = a b + beta c`: `a` is [m, k], `b` is [k, n], `c` is [m, n], row-major.
 /// Where `beta` is 0, what `c` held is not read.
 pub struct Product<'a, T> {
-    a: Matrix<'a, T>,
-    b: Matrix<'a, T>,
-    beta: T,
-    c: &'a mut [T],
+    pub(crate) a: Matrix<'a, T>,
+    pub(crate) b: Matrix<'a, T>,
+    pub(crate) beta: T,
+    pub(crate) c: &'a mut [T],
 }
 
 impl<'a, T: Number> Product<'a, T> {
@@ -81,44 +20,46 @@ impl<'a, T: Number> Product<'a, T> {
     /// # Panics
     /// Where the inner sizes differ, or `c` does not hold exactly m · n values.
     pub fn new(a: Matrix<'a, T>, b: Matrix<'a, T>, beta: T, c: &'a mut [T]) -> Self {
-        assert_eq!(a.columns, b.rows, "the inner sizes of a matrix product");
-        assert_eq!(Some(c.len()), a.rows.checked_mul(b.columns), "the size of a matrix product");
+        assert_eq!(a.columns(), b.rows(), "the inner sizes of a matrix product");
+        assert_eq!(Some(c.len()), a.rows().checked_mul(b.columns()), "the size of a matrix product");
         Self { a, b, beta, c }
     }
 
     /// Computes it. The bits of the result do not depend on the number of threads.
     pub fn run(self) {
-        let (m, n, k) = (self.a.rows, self.b.columns, self.a.columns);
+        let (m, n, k) = (self.a.rows(), self.b.columns(), self.a.columns());
         if m == 0 || n == 0 {
             return;
         }
         if k == 0 {
             return scale(self.c, self.beta);
         }
-        let work = m.saturating_mul(n).saturating_mul(k);
-        // Packing costs more than it saves on a vector or a small matrix.
-        if m == 1 || n == 1 || work < SMALL {
+        if m.saturating_mul(n).saturating_mul(k) < SMALL {
             return plain(self);
         }
-        let threads = if work < LARGE { 1 } else { parallel::threads().min(m.div_ceil(MIN_ROWS)) };
-        if threads == 1 {
-            return T::matrix_product(self);
-        }
-        let rows_each = m.div_ceil(threads).next_multiple_of(MIN_ROWS);
-        let Product { a, b, beta, c } = self;
-        parallel::fill_pieces(c, rows_each * n, |piece, c| {
-            let a = a.row_range(piece * rows_each, c.len() / n);
-            T::matrix_product(Product { a, b, beta, c });
-        });
+        T::matrix_product(self);
     }
 }
 
-/// Multiply-accumulates below which the plain loops win over packing.
-const SMALL: usize = 2048;
-/// Multiply-accumulates from which a second thread pays.
-const LARGE: usize = 1 << 20;
-/// The fewest rows worth a thread: the height of the blocked kernel's tile.
-const MIN_ROWS: usize = 8;
+/// Multiply-accumulates below which plain loops win over vectors and packing.
+const SMALL: usize = 512;
+
+/// A product of floats that is not tiny.
+pub(crate) fn of_floats<T: Real>(product: Product<'_, T>) {
+    let Product { a, b, beta, c } = product;
+    // A column is a row of the transposed product.
+    let (row, matrix) = if b.columns() == 1 { (b.transposed(), a.transposed()) } else { (a, b) };
+    let forward =
+        |matrix: Matrix<'_, T>| matrix.strides().contains(&1) && matrix.strides().iter().all(|&s| s >= 0);
+    if row.rows() != 1 || !forward(matrix) {
+        return blocked::product(Product { a, b, beta, c });
+    }
+    if row.strides()[1] == 1 {
+        return RowProduct { x: row.row_part(0, 0..row.columns()), b: matrix, beta, c }.run();
+    }
+    let x: Vec<T> = (0..row.columns()).map(|k| *row.at(0, k)).collect();
+    RowProduct { x: &x, b: matrix, beta, c }.run();
+}
 
 fn scale<T: Number>(c: &mut [T], beta: T) {
     if beta == T::ZERO {
@@ -133,29 +74,26 @@ fn scale<T: Number>(c: &mut [T], beta: T) {
 pub(crate) fn plain<T: Number>(product: Product<'_, T>) {
     let Product { a, b, beta, c } = product;
     scale(c, beta);
-    if b.columns == 0 || a.columns == 0 {
+    if b.columns() == 0 || a.columns() == 0 {
         return;
     }
-    for (i, row) in c.chunks_exact_mut(b.columns).enumerate() {
-        let left = |p: usize| a.data[a.start(i, p)];
-        if b.column_stride == 1 {
-            for p in 0..a.columns {
-                let (x, start) = (left(p), b.start(p, 0));
-                for (c, &y) in row.iter_mut().zip(&b.data[start..start + b.columns]) {
+    let depth = a.columns();
+    for (i, row) in c.chunks_exact_mut(b.columns()).enumerate() {
+        if b.strides()[1] == 1 {
+            for p in 0..depth {
+                let x = *a.at(i, p);
+                for (c, &y) in row.iter_mut().zip(b.row_part(p, 0..b.columns())) {
                     *c = c.plus(x.times(y));
                 }
             }
-        } else if b.row_stride == 1 && a.column_stride == 1 {
-            let first = a.start(i, 0);
-            let x = &a.data[first..first + a.columns];
+        } else if b.strides()[0] == 1 && a.strides()[1] == 1 {
+            let x = a.row_part(i, 0..depth);
             for (j, c) in row.iter_mut().enumerate() {
-                let start = b.start(0, j);
-                *c = c.plus(dot(x, &b.data[start..start + b.rows]));
+                *c = c.plus(dot(x, b.transposed().row_part(j, 0..depth)));
             }
         } else {
             for (j, c) in row.iter_mut().enumerate() {
-                let sum =
-                    (0..a.columns).fold(T::ZERO, |sum, p| sum.plus(left(p).times(b.data[b.start(p, j)])));
+                let sum = (0..depth).fold(T::ZERO, |sum, p| sum.plus(a.at(i, p).times(*b.at(p, j))));
                 *c = c.plus(sum);
             }
         }
@@ -176,42 +114,6 @@ fn dot<T: Number>(x: &[T], y: &[T]) -> T {
     }
     sums.into_iter().fold(tail, Number::plus)
 }
-
-macro_rules! blocked {
-    ($name:ident $t:ty, $gemm:path) => {
-        /// The product through the blocked, packed kernel of `matrixmultiply`.
-        pub(crate) fn $name(product: Product<'_, $t>) {
-            let Product { a, b, beta, c } = product;
-            if c.is_empty() || a.columns == 0 {
-                return scale(c, beta);
-            }
-            // SAFETY: no size is 0; `Matrix::strided` checked, without wrapping, that every element
-            // of `a` and `b` lies in its slice, and `row_range` keeps to a part of it; `Product` checked that `c` holds
-            // a.rows · b.columns values and that the inner sizes agree; `c` is borrowed mutably,
-            // so it overlaps neither `a` nor `b`.
-            unsafe {
-                $gemm(
-                    a.rows,
-                    a.columns,
-                    b.columns,
-                    1.0,
-                    a.data.as_ptr().add(a.offset),
-                    a.row_stride,
-                    a.column_stride,
-                    b.data.as_ptr().add(b.offset),
-                    b.row_stride,
-                    b.column_stride,
-                    beta,
-                    c.as_mut_ptr(),
-                    b.columns as isize,
-                    1,
-                );
-            }
-        }
-    };
-}
-blocked!(f32_product f32, matrixmultiply::sgemm);
-blocked!(f64_product f64, matrixmultiply::dgemm);
 
 #[cfg(test)]
 mod tests {
@@ -276,15 +178,11 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_take_empty_operands() {
+    fn empty_operands_are_fine() {
         for [m, k, n] in [[0, 2, 3], [2, 0, 3], [2, 3, 0], [0, 0, 0]] {
             let (a, b, mut c) = (vec![1f32; m * k], vec![1f32; k * n], vec![5f32; m * n]);
-            f32::matrix_product(Product::new(
-                Matrix::row_major(&a, m, k),
-                Matrix::row_major(&b, k, n),
-                2.0,
-                &mut c,
-            ));
+            let (a, b) = (Matrix::row_major(&a, m, k), Matrix::row_major(&b, k, n));
+            Product::new(a, b, 2.0, &mut c).run();
             assert!(c.iter().all(|&x| x == 10.0), "{m} {k} {n}");
         }
     }

@@ -1,0 +1,100 @@
+//! [`Matrix`]: a matrix inside a slice, of any strides.
+
+use crate::layout::stays_inside;
+
+/// A matrix inside a slice: element (i, j) lies at `offset + i * row_stride + j * column_stride`.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a, T> {
+    data: &'a [T],
+    offset: usize,
+    rows: usize,
+    columns: usize,
+    row_stride: isize,
+    column_stride: isize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// A matrix of any strides.
+    ///
+    /// # Panics
+    /// Where an element would lie outside `data`, or, of an empty matrix, the offset does.
+    pub fn strided(data: &'a [T], offset: usize, size: [usize; 2], strides: [isize; 2]) -> Self {
+        let inside = if size.contains(&0) {
+            offset <= data.len()
+        } else {
+            stays_inside(data.len(), offset, &size, &strides)
+        };
+        assert!(
+            inside,
+            "a matrix of size {size:?}, strides {strides:?} and offset {offset} leaves its {} values",
+            data.len()
+        );
+        let ([rows, columns], [row_stride, column_stride]) = (size, strides);
+        Self { data, offset, rows, columns, row_stride, column_stride }
+    }
+
+    /// A matrix whose rows follow each other: `[rows, columns]`, row-major.
+    ///
+    /// # Panics
+    /// Where `data` is shorter than `rows * columns`.
+    pub fn row_major(data: &'a [T], rows: usize, columns: usize) -> Self {
+        Self::strided(data, 0, [rows, columns], [isize::try_from(columns).unwrap_or(isize::MAX), 1])
+    }
+
+    /// The transpose, without a copy.
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The elements from one row to the next, and from one column to the next.
+    pub(crate) fn strides(&self) -> [isize; 2] {
+        [self.row_stride, self.column_stride]
+    }
+
+    /// Where element (row, column) lies.
+    pub(crate) fn pointer(&self, row: usize, column: usize) -> *const T {
+        debug_assert!(row <= self.rows && column <= self.columns);
+        self.data.as_ptr().wrapping_add(self.start(row, column))
+    }
+
+    /// The elements of a row from a column on, where they follow each other.
+    pub(crate) fn row_part(&self, row: usize, columns: std::ops::Range<usize>) -> &'a [T] {
+        debug_assert_eq!(self.column_stride, 1);
+        let start = self.start(row, columns.start);
+        &self.data[start..start + columns.len()]
+    }
+
+    /// The element at (row, column).
+    pub(crate) fn at(&self, row: usize, column: usize) -> &'a T {
+        &self.data[self.start(row, column)]
+    }
+
+    fn start(&self, row: usize, column: usize) -> usize {
+        (self.offset as isize + row as isize * self.row_stride + column as isize * self.column_stride)
+            as usize
+    }
+
+    /// `size` rows and columns from `first` on.
+    pub(crate) fn part(self, first: [usize; 2], size: [usize; 2]) -> Self {
+        let [rows, columns] = size;
+        debug_assert!(first[0] + rows <= self.rows && first[1] + columns <= self.columns);
+        let offset = if size.contains(&0) { self.offset } else { self.start(first[0], first[1]) };
+        Self { offset, rows, columns, ..self }
+    }
+}

@@ -1,0 +1,139 @@
+//! The right operand of a product, packed: the columns in panels of a few vectors, each panel row
+//! after row, so that the innermost loop reads memory from front to back.
+
+#![allow(unsafe_code)] // a pointer past the unaligned front of a vector
+
+use std::mem::MaybeUninit;
+
+use super::{matrix::Matrix, pool::Buffer};
+use crate::{Real, parallel};
+
+/// A matrix of `depth` rows in panels of `width` columns, the last one filled up with zeros.
+pub(crate) struct Panels<T: Real> {
+    values: Buffer<T>,
+    /// Where in `values` the first cache line begins.
+    front: usize,
+    depth: usize,
+    width: usize,
+    count: usize,
+}
+
+/// The bytes of a cache line, and of the widest vector.
+const LINE: usize = 64;
+
+impl<T: Real> Panels<T> {
+    /// Packs the columns that `column(panel, place)` names for each place of a panel; `None` is a
+    /// column of zeros.
+    pub(crate) fn pack(
+        b: Matrix<'_, T>,
+        width: usize,
+        count: usize,
+        column: impl Fn(usize, usize) -> Option<usize> + Sync,
+    ) -> Self {
+        let (depth, slack) = (b.rows(), LINE / size_of::<T>());
+        let (length, all) = (depth * width, count * depth * width);
+        let mut values = Buffer::<T>::with_room(all + slack);
+        // Where memory cannot be asked for its alignment, the loads are slower and no less right.
+        let front = values.start().align_offset(LINE).min(slack);
+        let together = if all < WORTH { count } else { count.div_ceil(2 * parallel::threads()) };
+        // SAFETY: there is room for `slack` numbers and all panels, and each of these is written:
+        // the first ones here, the panels by their pieces, and what is behind them here again.
+        unsafe {
+            (0..slack).for_each(|k| values.start().add(k).write(T::ZERO));
+            (all..all + slack).for_each(|k| values.start().add(k).write(T::ZERO));
+            let to = std::slice::from_raw_parts_mut(values.start().add(front).cast::<MaybeUninit<T>>(), all);
+            parallel::fill_pieces(to, (together * length).max(1), |piece, to| {
+                for (k, to) in to.chunks_exact_mut(length).enumerate() {
+                    pack_panel(b, width, |place| column(piece * together + k, place), to);
+                }
+            });
+            values.set_len(all + slack);
+        }
+        Self { values, front, depth, width, count }
+    }
+
+    /// Packs all columns in their order.
+    pub(crate) fn pack_columns(b: Matrix<'_, T>, width: usize) -> Self {
+        let columns = b.columns();
+        Self::pack(b, width, columns.div_ceil(width), |panel, place| {
+            Some(panel * width + place).filter(|&column| column < columns)
+        })
+    }
+
+    /// The number of panels.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The numbers in a panel, from one panel to the next.
+    pub(crate) fn panel_step(&self) -> usize {
+        self.depth * self.width
+    }
+
+    /// The number of rows.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The numbers in a panel's row.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Where to look ahead while `tile`, one of the tiles that go through a panel one after another,
+    /// is computed: each asks for a cache line a row, so the first ones fetch the next panel.
+    pub(crate) fn ahead(&self, panel: usize, tile: usize) -> *const T {
+        let lines_a_row = (self.width * size_of::<T>()).div_ceil(LINE);
+        let row = self.depth * LINE / size_of::<T>();
+        let next = self.panel(0).wrapping_add((panel + 1) * self.panel_step());
+        if tile < lines_a_row { next.wrapping_add(tile * row) } else { self.panel(panel) }
+    }
+
+    /// Where a panel begins.
+    pub(crate) fn panel(&self, panel: usize) -> *const T {
+        debug_assert!(panel < self.count.max(1));
+        // SAFETY: `front` and all panels lie in `values`.
+        unsafe { self.values.as_ptr().add(self.front + panel * self.panel_step()) }
+    }
+}
+
+/// Numbers that are worth a thread's packing.
+const WORTH: usize = 1 << 16;
+
+/// How many rows are packed while the cache lines of a block of columns are near.
+const BLOCK: usize = 16;
+
+/// Packs one panel, row after row.
+fn pack_panel<T: Real>(
+    b: Matrix<'_, T>,
+    width: usize,
+    column: impl Fn(usize) -> Option<usize>,
+    to: &mut [MaybeUninit<T>],
+) {
+    let [row_stride, column_stride] = b.strides();
+    let first = column(0).unwrap_or(0);
+    let run = (0..width).take_while(|&place| column(place) == Some(first + place)).count();
+    let rest_is_zero = (run..width).all(|place| column(place).is_none());
+    if column_stride == 1 && rest_is_zero {
+        for (k, to) in to.chunks_exact_mut(width).enumerate() {
+            for (to, &x) in to.iter_mut().zip(b.row_part(k, first..first + run)) {
+                to.write(x);
+            }
+            to[run..].fill(MaybeUninit::new(T::ZERO));
+        }
+        return;
+    }
+    for (block, to) in to.chunks_mut(BLOCK * width).enumerate() {
+        for place in 0..width {
+            let Some(column) = column(place) else {
+                to.chunks_exact_mut(width).for_each(|row| _ = row[place].write(T::ZERO));
+                continue;
+            };
+            let from = b.pointer(block * BLOCK, column);
+            for (k, row) in to.chunks_exact_mut(width).enumerate() {
+                // SAFETY: the panel has a row for each row of `b`.
+                row[place].write(unsafe { *from.offset(k as isize * row_stride) });
+            }
+        }
+    }
+}

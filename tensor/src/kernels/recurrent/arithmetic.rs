@@ -1,0 +1,94 @@
+//! What a cell computes for one vector of its units, forward and backward.
+
+#![allow(unsafe_code)] // vectors read and write through pointers
+
+use crate::kernels::simd::Simd;
+
+/// The arithmetic of a cell.
+pub(super) trait Arithmetic: Copy + Send + Sync {
+    /// The number of gates, G: the sums that a unit needs.
+    const GATES: usize;
+    /// Vectors of units in a panel.
+    const GROUPS: usize;
+    /// Vectors in a panel's row.
+    const C: usize = Self::GATES * Self::GROUPS;
+    /// Numbers a unit that backward needs beside h and c: they lie H apart.
+    const KEPT: usize;
+    /// Numbers a unit that backward leaves in place of those: the gradients of the gates'
+    /// arguments.
+    const GRADIENTS: usize;
+    /// Whether there is a cell state.
+    const CELL: bool = false;
+    /// Whether the last gate's W_hh h + b_hh is needed apart from its W_ih x + b_ih.
+    const APART: bool = false;
+    /// Whether part of the gradient of h goes past W_hh to the step before.
+    const CARRIES: bool = false;
+
+    /// Turns the sums of one vector of units, as many as there are gates, into the new state.
+    ///
+    /// # Safety
+    /// The places are those of `units.lanes` units.
+    unsafe fn forward<S: Simd>(self, s: S, sums: &[S::V; 4], units: &ForwardUnits<S::T>);
+
+    /// Turns the gradient of the new state into those of the gates' arguments and of the states
+    /// before.
+    ///
+    /// # Safety
+    /// The places are those of `units.lanes` units.
+    unsafe fn backward<S: Simd>(self, s: S, dh: S::V, units: &BackwardUnits<S::T>);
+}
+
+/// Where the numbers of one vector of units lie on the way forward.
+pub(super) struct ForwardUnits<T> {
+    /// How many units the vector has.
+    pub(super) lanes: usize,
+    /// H: from one gate to the next.
+    pub(super) gate_step: usize,
+    /// The gates: W_ih x + b before, what backward needs after, if that is kept.
+    pub(super) gates: *mut T,
+    pub(super) keep: bool,
+    /// The states before, or null for 0.
+    pub(super) h_before: *const T,
+    pub(super) c_before: *const T,
+    pub(super) h: *mut T,
+    pub(super) c: *mut T,
+}
+
+/// Where the numbers of one vector of units lie on the way back.
+pub(super) struct BackwardUnits<T> {
+    pub(super) lanes: usize,
+    pub(super) gate_step: usize,
+    /// What forward kept before, the gradients of the gates' arguments after.
+    pub(super) gates: *mut T,
+    pub(super) h: *const T,
+    /// The states before, or null for 0.
+    pub(super) h_before: *const T,
+    pub(super) c_before: *const T,
+    pub(super) c: *const T,
+    /// The gradient of c before, of `c_before` after.
+    pub(super) dc: *mut T,
+    /// What goes past W_hh to `h_before`, after.
+    pub(super) carry: *mut T,
+}
+
+/// The units' numbers at a place that may be null, for 0.
+///
+/// # Safety
+/// `lanes` numbers can be read at `from`, unless it is null.
+#[inline(always)]
+pub(super) unsafe fn load_or_zero<S: Simd>(s: S, from: *const S::T, lanes: usize) -> S::V {
+    // SAFETY: the caller's.
+    if from.is_null() { s.splat(crate::Number::ZERO) } else { unsafe { s.load_first(from, lanes) } }
+}
+
+/// y (1 − y): the derivative of σ, of its value.
+#[inline(always)]
+pub(super) fn of_sigmoid<S: Simd>(s: S, y: S::V) -> S::V {
+    s.neg_mul_add(y, y, y)
+}
+
+/// 1 − y²: the derivative of tanh, of its value.
+#[inline(always)]
+pub(super) fn of_tanh<S: Simd>(s: S, y: S::V) -> S::V {
+    s.neg_mul_add(y, y, s.splat(crate::Number::ONE))
+}

@@ -1,0 +1,117 @@
+//! The gradients of weights, biases and inputs: products over all steps at once.
+//!
+//! With ∂a the gradients of the gates' arguments: ∂W_ih = ∂aᵀ x, ∂W_hh = ∂aᵀ h_before, ∂b = Σ ∂a,
+//! ∂x = ∂a W_ih.
+
+use super::{Backward, Cell, Gradients, Kept, Needs, Sizes};
+use crate::{
+    Real,
+    kernels::{columns::column_sums, matrix::Matrix, product::Product},
+};
+
+impl<T: Real> Backward<'_, T> {
+    /// The gradients of the weights, from those of the gates' arguments, which stand where the
+    /// gates were kept.
+    pub(super) fn weight_gradients(&self, kept: &Kept<T>, d_state: &[T], needs: Needs) -> Gradients<T> {
+        let Sizes { input, hidden, state } = self.sizes;
+        let (rows, wide) = (self.steps.rows(), self.cell.gates() * hidden);
+        let slots = kept.gates.len() / (rows * hidden).max(1);
+        let of_gates = |first: usize, count: usize| {
+            let strides = [(slots * hidden) as isize, 1];
+            Matrix::strided(&kept.gates, first * hidden, [rows, count * hidden], strides)
+        };
+        // The gradients of a GRU's gates are those of r, z, W_hn h and W_in x; the last two differ.
+        let of_hidden = of_gates(0, self.cell.gates());
+        let of_input: &[_] = match self.cell {
+            Cell::GRU => &[(of_gates(0, 2), 0), (of_gates(3, 1), 2 * hidden)],
+            _ => &[(of_hidden, 0)],
+        };
+        let x = Matrix::row_major(self.x, rows, input);
+        let w_ih = Matrix::row_major(self.weights.ih, wide, input);
+        let zeros = |wanted: bool, size: usize| {
+            let mut values = T::room(if wanted { size } else { 0 }).unwrap_or_default();
+            values.resize(if wanted { size } else { 0 }, T::ZERO);
+            values
+        };
+
+        let mut gradients = Gradients {
+            x: zeros(needs.x, rows * input),
+            ih: zeros(needs.ih, wide * input),
+            hh: zeros(needs.hh, wide * state),
+            bias_ih: zeros(needs.bias, wide),
+            bias_hh: zeros(needs.bias, wide),
+            hr: zeros(needs.hr && !d_state.is_empty(), state * hidden),
+            ..Gradients::default()
+        };
+        for (k, &(da, first)) in of_input.iter().enumerate() {
+            let last = first + da.columns();
+            if needs.ih {
+                let part = &mut gradients.ih[first * input..last * input];
+                Product::new(da.transposed(), x, T::ZERO, part).run();
+            }
+            if needs.x {
+                let beta = if k == 0 { T::ZERO } else { T::ONE };
+                let weights = w_ih.part([first, 0], [da.columns(), input]);
+                Product::new(da, weights, beta, &mut gradients.x).run();
+            }
+            if needs.bias {
+                column_sums(da, &mut gradients.bias_ih[first..last]);
+            }
+        }
+        if needs.bias {
+            column_sums(of_hidden, &mut gradients.bias_hh);
+        }
+        if needs.hh {
+            self.recurrent_gradient(of_hidden, &mut gradients.hh);
+        }
+        if !gradients.hr.is_empty() {
+            let (d_state, unprojected) =
+                (Matrix::row_major(d_state, rows, state), Matrix::row_major(&kept.unprojected, rows, hidden));
+            Product::new(d_state.transposed(), unprojected, T::ZERO, &mut gradients.hr).run();
+        }
+        gradients
+    }
+
+    /// ∂W_hh = Σ ∂aᵀ h_before.
+    fn recurrent_gradient(&self, da: Matrix<'_, T>, to: &mut [T]) {
+        let (rows, batch, state) = (self.steps.rows(), self.steps.batch(), self.sizes.state);
+        let h = |first: usize, count: usize| {
+            let offset = if count == 0 { 0 } else { first * self.columns.width + self.columns.first };
+            Matrix::strided(self.h, offset, [count, state], [self.columns.width as isize, 1])
+        };
+        let da = |first: usize, count: usize| da.part([first, 0], [count, da.columns()]);
+        if !self.steps.are_equal() {
+            let before = self.states_before();
+            let before = Matrix::row_major(&before, rows, state);
+            return Product::new(da(0, rows).transposed(), before, T::ZERO, to).run();
+        }
+        // The state before a row is the row a step earlier, or, in reverse, a step later.
+        let (rest, first_step) = (rows - batch, if self.reverse { rows - batch } else { 0 });
+        let (later, earlier) = if self.reverse { (0, batch) } else { (batch, 0) };
+        Product::new(da(later, rest).transposed(), h(earlier, rest), T::ZERO, to).run();
+        if !self.start.h.is_empty() {
+            let h_0 = Matrix::row_major(self.start.h, batch, state);
+            Product::new(da(first_step, batch).transposed(), h_0, T::ONE, to).run();
+        }
+    }
+
+    /// For each row, the state before it: [N, S].
+    fn states_before(&self) -> Vec<T> {
+        let (rows, state) = (self.steps.rows(), self.sizes.state);
+        let mut all = vec![T::ZERO; rows * state];
+        let mut before: Option<std::ops::Range<usize>> = None;
+        for range in self.steps.in_order(self.reverse) {
+            for (place, row) in range.clone().enumerate() {
+                let to = &mut all[row * state..(row + 1) * state];
+                if let Some(before) = before.as_ref().filter(|before| place < before.len()) {
+                    let start = (before.start + place) * self.columns.width + self.columns.first;
+                    to.copy_from_slice(&self.h[start..start + state]);
+                } else if !self.start.h.is_empty() {
+                    to.copy_from_slice(&self.start.h[place * state..(place + 1) * state]);
+                }
+            }
+            before = Some(range);
+        }
+        all
+    }
+}

@@ -1,0 +1,246 @@
+//! The team: the calling thread and helpers from the rayon pool share the pieces of one job.
+//!
+//! A kernel that meets many times a millisecond cannot wait for a sleeping thread each time. So a
+//! helper, once called, keeps looking for the next job for some microseconds before it goes back
+//! to the pool, and the caller never depends on one: pieces are taken from a counter by whoever
+//! comes first, and if no helper comes, the caller does them all.
+
+#![allow(unsafe_code)] // a job lives on the caller's stack, and helpers reach it through a pointer
+
+use std::{
+    cell::UnsafeCell,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
+
+/// Calls `work(piece)` once for each piece below `pieces`, on as many threads as there are, and
+/// returns when all are done. Pieces run in any order and at the same time.
+///
+/// A team is one: where it is at work already, for another thread or within a piece, the caller
+/// does all pieces itself.
+///
+/// # Panics
+/// Where a piece panicked.
+pub(crate) fn share(pieces: usize, work: impl Fn(usize) + Sync) {
+    let helpers = if pieces < 2 { 0 } else { helpers_wanted().min(pieces - 1) };
+    if helpers == 0 || pieces > MOST_PIECES || TEAM.busy.swap(true, Ordering::Acquire) {
+        return (0..pieces).for_each(work);
+    }
+    let _free = Free;
+    TEAM.run(pieces, helpers, &work);
+}
+
+/// Calls `fill(piece, chunk)` for every chunk of `out`, each `length` long but the last.
+///
+/// # Panics
+/// Where `length` is 0, or a piece panicked.
+pub(crate) fn share_chunks<T: Send>(out: &mut [T], length: usize, fill: impl Fn(usize, &mut [T]) + Sync) {
+    share_chunks_of([out], length, |piece, [chunk]| fill(piece, chunk));
+}
+
+/// [`share_chunks`] of several slices of one length at once.
+///
+/// # Panics
+/// Where the lengths differ, `length` is 0, or a piece panicked.
+pub(crate) fn share_chunks_of<T: Send, const N: usize>(
+    out: [&mut [T]; N],
+    length: usize,
+    fill: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    let count = out.first().map_or(0, |out| out.len());
+    assert!(out.iter().all(|out| out.len() == count), "slices of one length");
+    let starts = out.map(|out| Shared(out.as_mut_ptr()));
+    share(count.div_ceil(length), |piece| {
+        let first = piece * length;
+        // SAFETY: chunks of different pieces do not meet, each piece is done once, and all lie in
+        // slices of `out`, which are borrowed until they are done.
+        let chunks = starts.each_ref().map(|start| unsafe {
+            std::slice::from_raw_parts_mut(start.at(first), length.min(count - first))
+        });
+        fill(piece, chunks);
+    });
+}
+
+/// Memory that the pieces of a job write in places of their own.
+#[derive(Clone, Copy)]
+struct Shared<T>(*mut T);
+
+impl<T> Shared<T> {
+    /// # Safety
+    /// The place lies in the memory, or at its end.
+    unsafe fn at(&self, place: usize) -> *mut T {
+        // SAFETY: the caller's.
+        unsafe { self.0.add(place) }
+    }
+}
+
+// SAFETY: see `Shared`; what is written may come from another thread.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+/// The threads beside the caller that can run at the same time.
+fn helpers_wanted() -> usize {
+    static CORES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+    rayon::current_num_threads().min(cores) - 1
+}
+
+static TEAM: Team = Team {
+    busy: AtomicBool::new(false),
+    ticket: AtomicU64::new(0),
+    job: UnsafeCell::new(Job { data: std::ptr::null(), call: |_, _| () }),
+    unfinished: AtomicUsize::new(0),
+    panicked: AtomicBool::new(false),
+    helpers: AtomicUsize::new(0),
+};
+
+struct Team {
+    /// Whether a caller has the team.
+    busy: AtomicBool,
+    /// The number of the job, how many pieces it has, and how many of them are taken.
+    ticket: AtomicU64,
+    /// Written by the caller that has the team, before it publishes a ticket; read by who has taken
+    /// a piece, whose end the caller awaits.
+    job: UnsafeCell<Job>,
+    /// Pieces that are not done yet.
+    unfinished: AtomicUsize,
+    panicked: AtomicBool,
+    /// Helpers that are looking for work, or on their way.
+    helpers: AtomicUsize,
+}
+
+// SAFETY: `job` is accessed as its comment says, which the ticket's ordering enforces.
+unsafe impl Sync for Team {}
+
+#[derive(Clone, Copy)]
+struct Job {
+    data: *const (),
+    call: unsafe fn(*const (), usize),
+}
+
+/// A ticket holds pieces and pieces taken in 16 bits each.
+const MOST_PIECES: usize = u16::MAX as usize;
+
+/// Rounds that a helper looks for work before it leaves: some fifty microseconds.
+const PATIENCE: usize = 2000;
+
+impl Team {
+    fn run<F: Fn(usize) + Sync>(&self, pieces: usize, helpers: usize, work: &F) {
+        /// # Safety
+        /// `data` points to an `F`.
+        unsafe fn call<F: Fn(usize)>(data: *const (), piece: usize) {
+            // SAFETY: the caller's.
+            unsafe { (*data.cast::<F>())(piece) }
+        }
+        // SAFETY: the caller has the team, and of the job before every piece is done, so nobody
+        // else looks at it.
+        unsafe { *self.job.get() = Job { data: std::ptr::from_ref(work).cast(), call: call::<F> } };
+        self.unfinished.store(pieces, Ordering::Relaxed);
+        let number = self.ticket.load(Ordering::Relaxed) >> 32;
+        self.ticket.store(number.wrapping_add(1) << 32 | (pieces as u64) << 16, Ordering::Release);
+        while self.helpers.load(Ordering::Relaxed) < helpers {
+            self.helpers.fetch_add(1, Ordering::Relaxed);
+            rayon::spawn(|| TEAM.help());
+        }
+        while self.take_one() {}
+        let mut rounds = 0usize;
+        while self.unfinished.load(Ordering::Acquire) > 0 {
+            rounds += 1;
+            if rounds.is_multiple_of(PATIENCE) {
+                std::thread::yield_now(); // the helper may be waiting for this very core
+            }
+            std::hint::spin_loop();
+        }
+        if self.panicked.swap(false, Ordering::Relaxed) {
+            resume_unwind(Box::new("a piece of shared work panicked"));
+        }
+    }
+
+    /// Takes a piece of the current job and does it; false where none is left.
+    fn take_one(&self) -> bool {
+        let mut ticket = self.ticket.load(Ordering::Acquire);
+        loop {
+            let (pieces, taken) = ((ticket >> 16) & 0xffff, ticket & 0xffff);
+            if taken == pieces {
+                return false;
+            }
+            match self.ticket.compare_exchange_weak(ticket, ticket + 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    // SAFETY: having taken a piece of this job, which is not done until
+                    // `unfinished` says so below, its data is alive and nobody writes `job`.
+                    let done = catch_unwind(AssertUnwindSafe(|| unsafe {
+                        let Job { data, call } = *self.job.get();
+                        call(data, taken as usize);
+                    }));
+                    if done.is_err() {
+                        self.panicked.store(true, Ordering::Relaxed);
+                    }
+                    self.unfinished.fetch_sub(1, Ordering::Release);
+                    return true;
+                }
+                Err(now) => ticket = now,
+            }
+        }
+    }
+
+    fn help(&self) {
+        let mut idle = 0;
+        while idle < PATIENCE {
+            if self.take_one() {
+                idle = 0;
+            } else {
+                idle += 1;
+                std::hint::spin_loop();
+            }
+        }
+        self.helpers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Gives the team back, also where a piece panicked.
+struct Free;
+
+impl Drop for Free {
+    fn drop(&mut self) {
+        TEAM.busy.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_done_once() {
+        for pieces in [0, 1, 2, 7, 1000, MOST_PIECES + 1] {
+            let counts: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
+            share(pieces, |piece| {
+                counts[piece].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{pieces}");
+        }
+    }
+
+    #[test]
+    fn jobs_within_jobs_and_on_many_threads_come_to_an_end() {
+        let total = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        share(5, |_| share(3, |_| _ = total.fetch_add(1, Ordering::Relaxed)));
+                    }
+                });
+            }
+        });
+        assert_eq!(total.load(Ordering::Relaxed), 4 * 200 * 15);
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_leaves_the_team_usable() {
+        let caught = catch_unwind(|| share(8, |piece| assert_ne!(piece, 5)));
+        assert!(caught.is_err());
+        let count = AtomicUsize::new(0);
+        share(8, |_| _ = count.fetch_add(1, Ordering::Relaxed));
+        assert_eq!(count.load(Ordering::Relaxed), 8);
+    }
+}

@@ -1,0 +1,313 @@
+//! The innermost loop of every product: a tile of sums in registers.
+//!
+//! `sums[r][c] += Σₖ a[r][k] · b[k][c]`, where a row of `a` is walked one number at a time, each
+//! spread over a vector, and a row of `b` is `C` vectors. A tile of R rows and C vectors needs
+//! R · C registers for the sums, C for the row of `b` and one for the number of `a`; twelve rows of
+//! two vectors fill the 32 registers of AVX-512, six those of AVX2. Each number of `a` is used for
+//! C vectors and each vector of `b` for R rows, so that loading is not what limits.
+//!
+//! Every sum is one chain of fused multiply-adds in the order of k, whatever the tile it falls in.
+//! So neither the size of the batch nor the number of threads changes a bit of a result.
+
+#![allow(unsafe_code)] // pointers into operands whose bounds the callers have checked
+
+use std::mem::MaybeUninit;
+
+use super::{panels::Panels, simd::Simd};
+
+/// The bytes of a cache line.
+const LINE: usize = 64;
+
+/// The most vectors in a tile.
+const TILE: usize = 24;
+
+/// The most vectors in a row of a tile.
+const WIDEST: usize = 9;
+
+/// Room for the sums of a tile, row after row.
+pub(crate) type Sums<S> = [MaybeUninit<<S as Simd>::V>; TILE];
+
+/// Room for a tile.
+#[inline(always)]
+pub(crate) fn no_sums<S: Simd>() -> Sums<S> {
+    [const { MaybeUninit::uninit() }; TILE]
+}
+
+/// The most rows of a tile with `vectors` vectors in a row.
+#[inline(always)]
+pub(crate) fn most_rows<S: Simd>(vectors: usize) -> usize {
+    registers::<S>() / vectors
+}
+
+/// The registers that hold sums.
+#[inline(always)]
+const fn registers<S: Simd>() -> usize {
+    if S::MANY_REGISTERS { TILE } else { TILE / 2 }
+}
+
+/// The left operand of a tile: rows or columns are contiguous, and the others lie `step` apart. The
+/// innermost loop is compiled for each of the two, because its addresses must cost nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<T> {
+    pub(crate) start: *const T,
+    pub(crate) step: usize,
+    pub(crate) by_columns: bool,
+}
+
+impl<T> Left<T> {
+    /// Contiguous rows, `step` apart.
+    #[inline(always)]
+    pub(crate) fn rows(start: *const T, step: usize) -> Self {
+        Self { start, step, by_columns: false }
+    }
+
+    /// Contiguous columns, `step` apart.
+    #[inline(always)]
+    pub(crate) fn columns(start: *const T, step: usize) -> Self {
+        Self { start, step, by_columns: true }
+    }
+}
+
+/// The right operand: place k, vector c lies at `start + k * step + c * LANES`, and where there are
+/// several panels, they lie `panel_step` apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Right<T> {
+    pub(crate) start: *const T,
+    pub(crate) step: usize,
+    pub(crate) panel_step: usize,
+    /// What will be needed next: a cache line of it is asked for with each place.
+    pub(crate) ahead: *const T,
+}
+
+/// Where the sums of a tile come from, or go to: vector v of row r lies at
+/// `start + r * row_step`, for each vector with its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Grid<P> {
+    pub(crate) vectors: [Place<P>; WIDEST],
+}
+
+/// A vector of each row of a tile.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<P> {
+    pub(crate) start: P,
+    pub(crate) row_step: usize,
+    /// How many lanes there are, 0 for none: then the sums start from 0, or are dropped.
+    pub(crate) lanes: usize,
+}
+
+impl<P: Copy> Grid<P> {
+    /// From a place for each of `count` vectors.
+    #[inline(always)]
+    pub(crate) fn new(count: usize, none: P, place: impl Fn(usize) -> Place<P>) -> Self {
+        let mut vectors = [Place { start: none, row_step: 0, lanes: 0 }; WIDEST];
+        for (k, vector) in vectors.iter_mut().enumerate().take(count) {
+            *vector = place(k);
+        }
+        Self { vectors }
+    }
+}
+
+impl<T> Grid<*const T> {
+    /// Sums from 0.
+    #[inline(always)]
+    pub(crate) fn zeros() -> Self {
+        let none = Place { start: std::ptr::null(), row_step: 0, lanes: 0 };
+        Self { vectors: [none; WIDEST] }
+    }
+}
+
+/// The room of a tile as a place for its sums.
+#[inline(always)]
+pub(crate) fn into_room<S: Simd>(sums: &mut Sums<S>, vectors: usize) -> Grid<*mut S::T> {
+    let start = sums.as_mut_ptr().cast::<S::T>();
+    Grid::new(vectors, start, |k| Place {
+        start: start.wrapping_add(k * S::LANES),
+        row_step: vectors * S::LANES,
+        lanes: S::LANES,
+    })
+}
+
+/// A tile of some rows with one panel, or of one row with [`panels_a_row`] panels.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<T> {
+    pub(crate) rows: usize,
+    pub(crate) depth: usize,
+    pub(crate) vectors: usize,
+    pub(crate) panels: usize,
+    pub(crate) left: Left<T>,
+    pub(crate) right: Right<T>,
+}
+
+impl<T: crate::Real> Product<T> {
+    /// The tile at `place` among those that go through these panels one after another.
+    #[inline(always)]
+    pub(crate) fn of_panels<S: Simd<T = T>>(
+        rows: usize,
+        left: Left<T>,
+        (all, panels, place): (&Panels<T>, &std::ops::Range<usize>, usize),
+    ) -> Self {
+        let right = Right {
+            start: all.panel(panels.start),
+            step: all.width(),
+            panel_step: all.panel_step(),
+            ahead: all.ahead(panels.start, place),
+        };
+        let vectors = all.width() / S::LANES;
+        Self { rows, depth: all.depth(), vectors, panels: panels.len(), left, right }
+    }
+
+    /// Computes the sums.
+    ///
+    /// # Safety
+    /// The operands and `from` can be read and `to` written where they say, for all rows; there are
+    /// at most [`most_rows`] of them.
+    #[inline(always)]
+    pub(crate) unsafe fn run<S: Simd<T = T>>(self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
+        debug_assert!(self.panels == 1 || (self.rows == 1 && self.panels == panels_a_row(self.vectors)));
+        // SAFETY: the caller's.
+        unsafe {
+            match (self.vectors, self.panels) {
+                (2, 1) if self.left.by_columns => self.of_vectors::<S, 2, true>(s, from, to),
+                (2, 1) => self.of_vectors::<S, 2, false>(s, from, to),
+                (3, 1) => self.of_vectors::<S, 3, false>(s, from, to),
+                (4, 1) => self.of_vectors::<S, 4, false>(s, from, to),
+                (3, _) => self.rows_of::<S, 1, 9, false>(s, from, to),
+                _ => self.rows_of::<S, 1, 8, false>(s, from, to),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn of_vectors<S: Simd<T = T>, const C: usize, const COLUMNS: bool>(
+        self,
+        s: S,
+        from: &Grid<*const T>,
+        to: &Grid<*mut T>,
+    ) {
+        macro_rules! by_rows {
+            ($($rows:literal)*) => {
+                match self.rows {
+                    $($rows if $rows * C <= registers::<S>() => {
+                        // SAFETY: the caller's.
+                        unsafe { self.rows_of::<S, $rows, C, COLUMNS>(s, from, to) }
+                    })*
+                    _ => debug_assert!(self.rows == 0, "{} rows of {C} vectors", self.rows),
+                }
+            };
+        }
+        by_rows!(1 2 3 4 5 6 7 8 9 10 11 12);
+    }
+
+    /// R rows of V vectors: those of one panel, or of several panels, of which a row takes enough
+    /// at once that no sum waits for the one before it.
+    #[inline(never)]
+    unsafe fn rows_of<S: Simd<T = T>, const R: usize, const V: usize, const COLUMNS: bool>(
+        self,
+        s: S,
+        from: &Grid<*const T>,
+        to: &Grid<*mut T>,
+    ) {
+        if R * V > registers::<S>() {
+            return; // never called; keeps the compiler from building it
+        }
+        let Self { depth, vectors, left, right, .. } = self;
+        s.vectorize(
+            #[inline(always)]
+            || {
+                // SAFETY: the caller's.
+                unsafe {
+                    let mut sums = [[s.splat(T::ZERO); V]; R];
+                    for (v, &Place { start, row_step, lanes }) in from.vectors[..V].iter().enumerate() {
+                        if lanes > 0 {
+                            for (r, sums) in sums.iter_mut().enumerate() {
+                                sums[v] = s.load_first(start.add(r * row_step), lanes);
+                            }
+                        }
+                    }
+                    let mut offsets = [0; V];
+                    for (v, offset) in offsets.iter_mut().enumerate() {
+                        let panel = if V > 4 { v / vectors } else { 0 };
+                        *offset = panel * right.panel_step + (v - panel * vectors) * S::LANES;
+                    }
+                    let (mut a, mut b, mut ahead) = (left.start, right.start, right.ahead);
+                    for _ in 0..depth {
+                        s.prefetch(ahead);
+                        ahead = ahead.wrapping_add(LINE / size_of::<T>());
+                        let mut row = [s.splat(T::ZERO); V];
+                        for (y, &offset) in row.iter_mut().zip(&offsets) {
+                            *y = s.load(b.add(offset));
+                        }
+                        for (r, sums) in sums.iter_mut().enumerate() {
+                            let x = s.splat(*a.add(if COLUMNS { r } else { r * left.step }));
+                            for (sum, &y) in sums.iter_mut().zip(&row) {
+                                *sum = s.mul_add(x, y, *sum);
+                            }
+                        }
+                        a = a.add(if COLUMNS { left.step } else { 1 });
+                        b = b.add(right.step);
+                    }
+                    for (v, &Place { start, row_step, lanes }) in to.vectors[..V].iter().enumerate() {
+                        if lanes > 0 {
+                            for (r, sums) in sums.iter().enumerate() {
+                                s.store_first(start.add(r * row_step), lanes, sums[v]);
+                            }
+                        }
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// How many panels of C vectors a single row takes at once.
+#[inline(always)]
+pub(crate) const fn panels_a_row(vectors: usize) -> usize {
+    match vectors {
+        1 => 8,
+        2 => 4,
+        3 => 3,
+        _ => 2,
+    }
+}
+
+/// The most rows of a tile whose left operand has rows `step` numbers apart. Rows a multiple of 4 kB
+/// apart all want the same few places of the first cache, so that fewer of them fit.
+#[inline(always)]
+pub(crate) fn rows_that_fit<S: Simd>(vectors: usize, step: usize) -> usize {
+    let most = most_rows::<S>(vectors);
+    if (step * size_of::<S::T>()).is_multiple_of(4096) { most.min(8) } else { most }
+}
+
+/// Calls `work(panels, first row, rows)` for tiles that together cover `rows` rows and the panels:
+/// a panel after the other, each with all rows; a single row takes several panels at once. `step` is
+/// from one row of the left operand to the next.
+#[inline(always)]
+pub(crate) fn cover<S: Simd>(
+    vectors: usize,
+    panels: std::ops::Range<usize>,
+    (rows, step): (usize, usize),
+    mut work: impl FnMut(std::ops::Range<usize>, usize, usize),
+) {
+    let mut first = panels.start;
+    if rows == 1 {
+        let together = panels_a_row(vectors);
+        while first + together <= panels.end {
+            work(first..first + together, 0, 1);
+            first += together;
+        }
+    }
+    for panel in first..panels.end {
+        tiles(rows, rows_that_fit::<S>(vectors, step), |row, rows| work(panel..panel + 1, row, rows));
+    }
+}
+
+/// Splits `rows` into tiles of at most `most` rows, as even as can be, and calls `tile(first, rows)`
+/// for each: a last tile of one row would cost as much as one of four.
+#[inline(always)]
+pub(crate) fn tiles(rows: usize, most: usize, mut tile: impl FnMut(usize, usize)) {
+    let count = rows.div_ceil(most);
+    for k in 0..count {
+        let (first, end) = (rows * k / count, rows * (k + 1) / count);
+        tile(first, end - first);
+    }
+}
