@@ -131,11 +131,40 @@ pub(crate) fn into_room<S: Simd>(sums: &mut Sums<S>, vectors: usize) -> Grid<*mu
 #[derive(Clone, Copy)]
 pub(crate) struct Product<T> {
     pub(crate) rows: usize,
-    pub(crate) depth: usize,
     pub(crate) vectors: usize,
     pub(crate) panels: usize,
+    /// What is added up, one after the other: W_ih x and then W_hh h, for example.
+    pub(crate) terms: [Term<T>; 2],
+}
+
+/// One product of a left and a right operand.
+#[derive(Clone, Copy)]
+pub(crate) struct Term<T> {
+    pub(crate) depth: usize,
     pub(crate) left: Left<T>,
     pub(crate) right: Right<T>,
+}
+
+impl<T: crate::Real> Term<T> {
+    /// With panels, for the tile at `place` among those that go through them one after another.
+    #[inline(always)]
+    pub(crate) fn of(left: Left<T>, all: &Panels<T>, panels: &std::ops::Range<usize>, place: usize) -> Self {
+        let right = Right {
+            start: all.panel(panels.start),
+            step: all.width(),
+            panel_step: all.panel_step(),
+            ahead: all.ahead(panels.start, place),
+        };
+        Self { depth: all.depth(), left, right }
+    }
+
+    /// Nothing to add.
+    #[inline(always)]
+    pub(crate) fn none() -> Self {
+        let nowhere = std::ptr::null();
+        let right = Right { start: nowhere, step: 0, panel_step: 0, ahead: nowhere };
+        Self { depth: 0, left: Left::rows(nowhere, 0), right }
+    }
 }
 
 impl<T: crate::Real> Product<T> {
@@ -146,14 +175,8 @@ impl<T: crate::Real> Product<T> {
         left: Left<T>,
         (all, panels, place): (&Panels<T>, &std::ops::Range<usize>, usize),
     ) -> Self {
-        let right = Right {
-            start: all.panel(panels.start),
-            step: all.width(),
-            panel_step: all.panel_step(),
-            ahead: all.ahead(panels.start, place),
-        };
-        let vectors = all.width() / S::LANES;
-        Self { rows, depth: all.depth(), vectors, panels: panels.len(), left, right }
+        let terms = [Term::of(left, all, panels, place), Term::none()];
+        Self { rows, vectors: all.width() / S::LANES, panels: panels.len(), terms }
     }
 
     /// Computes the sums.
@@ -167,7 +190,7 @@ impl<T: crate::Real> Product<T> {
         // SAFETY: the caller's.
         unsafe {
             match (self.vectors, self.panels) {
-                (2, 1) if self.left.by_columns => self.of_vectors::<S, 2, true>(s, from, to),
+                (2, 1) if self.terms[0].left.by_columns => self.of_vectors::<S, 2, true>(s, from, to),
                 (2, 1) => self.of_vectors::<S, 2, false>(s, from, to),
                 (3, 1) => self.of_vectors::<S, 3, false>(s, from, to),
                 (4, 1) => self.of_vectors::<S, 4, false>(s, from, to),
@@ -210,7 +233,7 @@ impl<T: crate::Real> Product<T> {
         if R * V > registers::<S>() {
             return; // never called; keeps the compiler from building it
         }
-        let Self { depth, vectors, left, right, .. } = self;
+        let Self { vectors, terms, .. } = self;
         s.vectorize(
             #[inline(always)]
             || {
@@ -224,27 +247,29 @@ impl<T: crate::Real> Product<T> {
                             }
                         }
                     }
-                    let mut offsets = [0; V];
-                    for (v, offset) in offsets.iter_mut().enumerate() {
-                        let panel = if V > 4 { v / vectors } else { 0 };
-                        *offset = panel * right.panel_step + (v - panel * vectors) * S::LANES;
-                    }
-                    let (mut a, mut b, mut ahead) = (left.start, right.start, right.ahead);
-                    for _ in 0..depth {
-                        s.prefetch(ahead);
-                        ahead = ahead.wrapping_add(LINE / size_of::<T>());
-                        let mut row = [s.splat(T::ZERO); V];
-                        for (y, &offset) in row.iter_mut().zip(&offsets) {
-                            *y = s.load(b.add(offset));
+                    for Term { depth, left, right } in terms {
+                        let mut offsets = [0; V];
+                        for (v, offset) in offsets.iter_mut().enumerate() {
+                            let panel = if V > 4 { v / vectors } else { 0 };
+                            *offset = panel * right.panel_step + (v - panel * vectors) * S::LANES;
                         }
-                        for (r, sums) in sums.iter_mut().enumerate() {
-                            let x = s.splat(*a.add(if COLUMNS { r } else { r * left.step }));
-                            for (sum, &y) in sums.iter_mut().zip(&row) {
-                                *sum = s.mul_add(x, y, *sum);
+                        let (mut a, mut b, mut ahead) = (left.start, right.start, right.ahead);
+                        for _ in 0..depth {
+                            s.prefetch(ahead);
+                            ahead = ahead.wrapping_add(LINE / size_of::<T>());
+                            let mut row = [s.splat(T::ZERO); V];
+                            for (y, &offset) in row.iter_mut().zip(&offsets) {
+                                *y = s.load(b.add(offset));
                             }
+                            for (r, sums) in sums.iter_mut().enumerate() {
+                                let x = s.splat(*a.add(if COLUMNS { r } else { r * left.step }));
+                                for (sum, &y) in sums.iter_mut().zip(&row) {
+                                    *sum = s.mul_add(x, y, *sum);
+                                }
+                            }
+                            a = a.add(if COLUMNS { left.step } else { 1 });
+                            b = b.add(right.step);
                         }
-                        a = a.add(if COLUMNS { left.step } else { 1 });
-                        b = b.add(right.step);
                     }
                     for (v, &Place { start, row_step, lanes }) in to.vectors[..V].iter().enumerate() {
                         if lanes > 0 {

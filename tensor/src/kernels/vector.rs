@@ -6,7 +6,7 @@
 use super::{
     matrix::Matrix,
     simd::{Path, Simd, Work},
-    tile::{self, Grid, Left, Place, Right},
+    tile::{self, Grid, Left, Place, Right, Term},
 };
 use crate::{Number, Real, parallel};
 
@@ -69,7 +69,8 @@ fn by_rows<S: Simd>(s: S, x: &[S::T], b: Matrix<'_, S::T>, c: &mut [S::T]) {
         let start = b.pointer(0, first);
         let right = Right { start, step, panel_step: S::LANES, ahead: start };
         let left = Left::rows(x.as_ptr(), 0);
-        let product = tile::Product { rows: 1, depth: x.len(), vectors: 1, panels: P, left, right };
+        let terms = [Term { depth: x.len(), left, right }, Term::none()];
+        let product = tile::Product { rows: 1, vectors: 1, panels: P, terms };
         let c = c.as_mut_ptr();
         let place = |k: usize| c.wrapping_add(k * S::LANES);
         let to = Grid::new(P, c, |k| Place { start: place(k), row_step: 0, lanes: S::LANES });

@@ -19,7 +19,7 @@ use crate::{
         panels::Panels,
         pool::Buffer,
         simd::{Path, Simd, Work},
-        tile::{Grid, Left, Place, Product, Sums, cover, into_room, no_sums},
+        tile::{Grid, Left, Place, Product, Sums, Term, cover, into_room, no_sums},
     },
     parallel,
 };
@@ -371,10 +371,10 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                             if group.after.is_some() {
                                 self.through_weights(after, (first, count), &panels, (&from, &to));
                             } else {
-                                let left = Left::rows(dh, 0);
+                                let terms = [Term::none(); 2];
                                 let product =
-                                    Product::of_panels::<S>(count, left, (self.hh, &panels, usize::MAX));
-                                Product { depth: 0, ..product }.run(s, &from, &to);
+                                    Product { rows: count, vectors: 2, panels: panels.len(), terms };
+                                product.run(s, &from, &to);
                             }
                             if carries {
                                 self.each(

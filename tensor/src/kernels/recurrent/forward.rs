@@ -18,7 +18,7 @@ use crate::{
         panels::Panels,
         pool::Buffer,
         simd::{Simd, Work},
-        tile::{Grid, Left, Place, Product, cover, into_room, most_rows, no_sums},
+        tile::{Grid, Left, Place, Product, Term, cover, into_room, most_rows, no_sums},
     },
     parallel,
 };
@@ -137,6 +137,8 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             c: c.start(),
             unprojected: unprojected.start(),
             pieces: plan.pieces,
+            // Enough rows a step make good use of W_ih; few make better use of it together.
+            in_one: !A::APART && batch / plan.parts.len() >= ENOUGH_ROWS,
         };
         parallel::share(plan.parts.len(), |part| run.part(plan.parts[part].clone()));
         // SAFETY: the parts cover all sequences, and each wrote the numbers of all its rows.
@@ -161,6 +163,8 @@ pub(super) struct Run<'a, S: Simd, A> {
     pub(super) unprojected: *mut S::T,
     /// Into how many pieces the units of a step are split.
     pub(super) pieces: usize,
+    /// Whether W_ih x is added in the tile of a step, and not computed for many steps before.
+    pub(super) in_one: bool,
 }
 
 // SAFETY: what the pointers point to is written by each part in rows of its sequences, and by each
@@ -205,6 +209,9 @@ struct Tile<T> {
     c_before: *const T,
 }
 
+/// Rows of a step for which a panel of W_ih is read at the speed of the tile.
+const ENOUGH_ROWS: usize = 4;
+
 /// Gates that are not kept are computed for about this many numbers at once, to stay in a cache.
 const CHUNK: usize = 1 << 15;
 
@@ -231,7 +238,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
         let whole = sequences.len() == steps.batch();
         let steps_a_chunk = (CHUNK / (sequences.len() * A::GATES * hidden)).clamp(1, steps.count().max(1));
-        let buffered = !Self::IN_PLACE && !self.sweep.keep;
+        let buffered = !Self::IN_PLACE && !self.sweep.keep && !self.in_one;
         let room = if buffered { steps_a_chunk * sequences.len() * self.gates_step() } else { 0 };
         let mut buffer = Buffer::<S::T>::with_room(room);
         let mut chunk = Vec::with_capacity(steps_a_chunk);
@@ -249,7 +256,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 place += count;
                 chunk.push(Rows { first: rows.start + sequences.start, count, gates });
             }
-            if whole {
+            if self.in_one {
+                // The steps read x themselves.
+            } else if whole {
                 let (first, last) = (chunk[0], chunk[chunk.len() - 1]);
                 self.project(Rows { count: last.first + last.count - first.first, ..first });
             } else {
@@ -312,20 +321,41 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         cover::<S>(A::C, panels, (rows.count, input), |panels, row, count| {
             let start = self.sweep.x[(rows.first + row) * input..].as_ptr();
             let left = Left::rows(start, input);
-            let bias = layer.bias[panels.start * A::C * S::LANES..].as_ptr();
             let gates = rows.gates.wrapping_add(row * self.step_of_gates());
             let vectors = panels.len() * A::C;
-            let from = Grid::new(vectors, bias, |v| Place {
-                start: bias.wrapping_add(v * S::LANES),
-                row_step: 0,
-                lanes: S::LANES,
-            });
+            let from = self.biases(&panels, vectors);
             let to = self.gates_of_panels(gates, &panels, vectors);
             let product = Product::of_panels::<S>(count, left, (&layer.ih, &panels, row.div_ceil(count)));
             // SAFETY: the bias has a number for each place of the panels; the tile's rows of x and
             // of the gates are there, and the lanes end with the units.
             unsafe { product.run(s, &from, &to) };
         });
+    }
+
+    /// What sums of W_ih x start from, in each row.
+    #[inline(always)]
+    fn biases(&self, panels: &Range<usize>, vectors: usize) -> Grid<*const S::T> {
+        let bias = self.layer.bias[panels.start * A::C * S::LANES..].as_ptr();
+        Grid::new(vectors, bias, |v| Place {
+            start: bias.wrapping_add(v * S::LANES),
+            row_step: 0,
+            lanes: S::LANES,
+        })
+    }
+
+    /// What sums of W_hh h start from, where W_ih x + b has been computed.
+    #[inline(always)]
+    fn projected(&self, gates: *mut S::T, panels: &Range<usize>, vectors: usize) -> Grid<*const S::T> {
+        let gates = self.gates_of_panels(gates, panels, vectors);
+        Grid::new(vectors, std::ptr::null(), |v| {
+            let Place { start, row_step, lanes } = gates.vectors[v];
+            if A::APART && v % A::GATES + 1 == A::GATES {
+                let unit = (panels.start * A::GROUPS + v / A::GATES) * S::LANES;
+                let start = self.layer.bias_apart.as_ptr().wrapping_add(unit);
+                return Place { start, row_step: 0, lanes };
+            }
+            Place { start: start.cast_const(), row_step, lanes }
+        })
     }
 
     /// Where the gates of the panels' units are, vector by vector.
@@ -348,7 +378,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let rows = Rows { first: 0, count: self.sweep.steps.batch(), gates };
         let (_, all) = self.tiles(rows, None, 0);
         self.shared_panels(self.layer.hh.count(), |panels| {
-            self.project_rows(rows, panels.clone());
+            if !self.in_one {
+                self.project_rows(rows, panels.clone());
+            }
             self.rows(all, panels);
         });
         if let Some(hr) = &self.layer.hr {
@@ -448,26 +480,27 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             || {
                 let mut sums = no_sums::<S>();
                 let vectors = panels.len() * A::C;
-                let from = self.gates_of_panels(tile.gates, &panels, vectors);
-                let from = Grid::new(vectors, std::ptr::null(), |v| {
-                    let Place { start, row_step, lanes } = from.vectors[v];
-                    if A::APART && v % A::GATES + 1 == A::GATES {
-                        let unit = (panels.start * A::GROUPS + v / A::GATES) * S::LANES;
-                        let start = layer.bias_apart.as_ptr().wrapping_add(unit);
-                        return Place { start, row_step: 0, lanes };
-                    }
-                    Place { start: start.cast_const(), row_step, lanes }
-                });
-                let to = into_room::<S>(&mut sums, vectors);
                 let left = Left::rows(tile.h_before, tile.h_step);
-                let product = Product::of_panels::<S>(tile.rows, left, (&layer.hh, &panels, place));
                 // Before the first step there is nothing to add.
-                let depth = if tile.h_before.is_null() { 0 } else { product.depth };
+                let of_h = if tile.h_before.is_null() {
+                    Term::none()
+                } else {
+                    Term::of(left, &layer.hh, &panels, place)
+                };
+                let (from, terms) = if self.in_one {
+                    let x = self.sweep.x[tile.row * layer.sizes.input..].as_ptr();
+                    let left = Left::rows(x, layer.sizes.input);
+                    (self.biases(&panels, vectors), [Term::of(left, &layer.ih, &panels, place), of_h])
+                } else {
+                    (self.projected(tile.gates, &panels, vectors), [of_h, Term::none()])
+                };
+                let product = Product { rows: tile.rows, vectors: A::C, panels: panels.len(), terms };
+                let to = into_room::<S>(&mut sums, vectors);
                 // SAFETY: all places are of rows of this part and units of these panels, and lanes
                 // end with the units. `h_before` has a row of states for each row of the tile. All
                 // sums of the tile are written before they are read.
                 unsafe {
-                    Product { depth, ..product }.run(s, &from, &to);
+                    product.run(s, &from, &to);
                     self.each(
                         &tile,
                         &panels,

@@ -88,6 +88,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Step<'_, T, A> {
             gates: std::ptr::null_mut(),
             c: c.as_mut_ptr(),
             unprojected: unprojected.as_mut_ptr(),
+            in_one: !A::APART,
             pieces: pieces_of_a_step(
                 steps.batch() * A::GATES * layer.sizes.hidden * (x.len() / steps.batch() + layer.sizes.state),
             ),
