@@ -12,15 +12,18 @@
 //! of the output, gets ∂a W_hh of the step after, and becomes the gradients ∂a of the gates'
 //! arguments. The gradients of the weights are products over all steps at the end.
 //!
-//! What differs between the cells is the arithmetic of one vector of units, in [`rnn`], [`lstm`]
-//! and [`gru`].
+//! What differs between the cells is the arithmetic of one vector of units, in `rnn`, `lstm`
+//! and `gru`.
 //!
 //! Threads split the sequences of the batch, and meet once for the whole sequence. Where there are
 //! too few sequences and many units, they split the units, and meet at each step.
 
 mod arithmetic;
 mod backward;
+mod backward_steps;
 mod forward;
+mod forward_steps;
+mod forward_tile;
 mod gru;
 mod layer;
 mod lstm;

@@ -18,10 +18,13 @@ pub(super) struct Plan {
 const SWEEP_WORTH: usize = 1 << 19;
 /// Multiply-accumulates of a step below which a meeting at each step does not pay.
 const STEP_WORTH: usize = 1 << 17;
+/// Multiply-accumulates of a step from which a meeting at each step costs little.
+const MEETING_IS_CHEAP: usize = 1 << 20;
 /// Sequences that a thread needs for its tiles to run at speed.
 const FEWEST: usize = 4;
-/// Numbers in W_hh above which few sequences are better off sharing them: a core's own cache.
-const CACHED: usize = 1 << 17;
+/// Weights that a core's own cache holds. Where there are more, each thread had better keep a part of
+/// them than read all of them at each step from the cache that they share.
+const CACHED: usize = 5 << 16;
 
 impl Plan {
     /// For a sweep with `row_work` multiply-accumulates for each sequence at each step, `weights` of
@@ -32,8 +35,8 @@ impl Plan {
         if threads == 1 || steps.rows().saturating_mul(row_work) < SWEEP_WORTH {
             return whole(1);
         }
-        let few = batch < 2 * FEWEST || (batch < 4 * FEWEST && weights > CACHED);
-        if few {
+        let parts_fit = row_work <= CACHED || batch.saturating_mul(row_work) < MEETING_IS_CHEAP;
+        if batch < 2 * FEWEST || !parts_fit {
             return whole(pieces_of_a_step(batch.saturating_mul(weights)));
         }
         Self { parts: parts(steps, threads.min(batch / FEWEST)), pieces: 1 }

@@ -4,7 +4,8 @@
 
 use super::{
     Cell, Forward, Layer, Start, Steps,
-    forward::{Output, Run},
+    forward::Output,
+    forward_steps::Run,
     gru::GatedUnit,
     lstm::LongShortTermMemory,
     plan::pieces_of_a_step,

@@ -1,7 +1,7 @@
 //! Vectors of the machine: one trait, an implementation for each instruction set, and the choice
 //! among them at run time.
 //!
-//! A kernel is written once, generic over [`Simd`]. Which implementation runs is decided by
+//! A kernel is written once, generic over `Simd`. Which implementation runs is decided by
 //! [`Path::of_this_machine`], once a process: the widest vectors that the processor has. Setting
 //! the environment variable `REFRAIN_SIMD` to the name of another path takes that one instead, as
 //! long as the machine has it, so that a test or a comparison can force each.

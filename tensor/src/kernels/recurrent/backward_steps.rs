@@ -1,0 +1,335 @@
+//! Back through time: the steps of some sequences, and their tiles.
+
+#![allow(unsafe_code)] // threads write rows and columns of their own in shared memory
+
+use std::ops::Range;
+
+use super::{
+    Backward, Columns, Sizes,
+    arithmetic::{Arithmetic, BackwardUnits},
+};
+use crate::{
+    kernels::{
+        panels::Panels,
+        simd::Simd,
+        tile::{Grid, Left, Place, Product, Sums, Term, cover, into_room, no_sums},
+    },
+    parallel,
+};
+
+/// A sweep under way.
+pub(super) struct Run<'a, S: Simd, A> {
+    pub(super) s: S,
+    pub(super) cell: A,
+    pub(super) sweep: &'a Backward<'a, S::T>,
+    pub(super) hh: &'a Panels<S::T>,
+    pub(super) hr: Option<&'a Panels<S::T>>,
+    /// What forward kept, and in its place the gradients of the gates' arguments.
+    pub(super) gates: *mut S::T,
+    pub(super) c: *const S::T,
+    /// For each sequence, the gradient of its last state at first, then what goes past W_hh.
+    pub(super) carried_h: *mut S::T,
+    /// For each sequence, the gradient of its cell state so far.
+    pub(super) carried_c: *mut S::T,
+    pub(super) h_0: *mut S::T,
+    /// The gradients of the states, [N, S], where there is a projection.
+    pub(super) d_state: *mut S::T,
+    pub(super) pieces: usize,
+}
+
+// SAFETY: what the pointers point to is written by each part in rows of its sequences, and by each
+// piece of a step in columns of its units; both are disjoint. What is read of other pieces' columns
+// was written before they met.
+unsafe impl<S: Simd, A: Sync> Sync for Run<'_, S, A> {}
+
+/// A part's rows at one step.
+#[derive(Clone, Copy)]
+struct Rows {
+    /// The first of them among all rows.
+    first: usize,
+    count: usize,
+}
+
+/// Some of a part's rows at one step.
+#[derive(Clone, Copy)]
+struct Group {
+    row: usize,
+    rows: usize,
+    /// The first row's sequence.
+    sequence: usize,
+    /// The first row's place among the rows of the step before, whose states are its states
+    /// before; `None` where the sequences begin here.
+    before: Option<usize>,
+    /// The first row's place among the rows of the step after, if the sequences go on there.
+    after: Option<usize>,
+}
+
+impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
+    /// All steps of some sequences.
+    pub(super) fn part(&self, sequences: Range<usize>) {
+        let steps = self.sweep.steps;
+        let rows_of = |k: usize| {
+            let step = if self.sweep.reverse { steps.count() - 1 - k } else { k };
+            let rows = steps.rows_of(step);
+            let count = rows.len().min(sequences.end).saturating_sub(sequences.start);
+            Rows { first: rows.start + sequences.start, count }
+        };
+        let mut after = Rows { first: 0, count: 0 };
+        for k in (0..steps.count()).rev() {
+            let rows = rows_of(k);
+            let before = if k == 0 { Rows { first: 0, count: 0 } } else { rows_of(k - 1) };
+            if rows.count > 0 {
+                self.step(rows, before, after, sequences.start);
+            }
+            after = rows;
+        }
+    }
+
+    /// One step: the rows of each kind, then what reaches the initial states.
+    fn step(&self, rows: Rows, before: Rows, after: Rows, sequence: usize) {
+        // Sequences that have a step before come first, and so do those that have one after.
+        let (old, going_on) = (before.count.min(rows.count), after.count.min(rows.count));
+        let mut bounds = [0, old.min(going_on), old.max(going_on), rows.count];
+        bounds.sort_unstable();
+        let groups = std::array::from_fn::<_, 3, _>(|k| {
+            let first = bounds[k];
+            Group {
+                row: rows.first + first,
+                rows: bounds[k + 1] - first,
+                sequence: sequence + first,
+                before: (first < old).then_some(before.first + first),
+                after: (first < going_on).then_some(after.first + first),
+            }
+        });
+        match self.hr {
+            None => self.shared_panels(self.hh, |panels| {
+                groups.iter().for_each(|group| self.states(group, panels.clone(), true));
+            }),
+            Some(hr) => {
+                self.shared_panels(self.hh, |panels| {
+                    groups.iter().for_each(|group| self.states(group, panels.clone(), false));
+                });
+                self.shared_panels(hr, |panels| {
+                    groups.iter().for_each(|group| self.unprojected(hr, group, panels.clone()));
+                });
+            }
+        }
+        if old < rows.count && !self.sweep.start.h.is_empty() {
+            let new = Rows { first: rows.first + old, count: rows.count - old };
+            self.shared_panels(self.hh, |panels| self.initial(new, sequence + old, panels));
+        }
+    }
+
+    fn shared_panels(&self, panels: &Panels<S::T>, work: impl Fn(Range<usize>) + Sync) {
+        let (panels, pieces) = (panels.count(), self.pieces.min(panels.count()));
+        parallel::share(pieces, |piece| work(panels * piece / pieces..panels * (piece + 1) / pieces));
+    }
+
+    /// The gradients ∂a W_hh of `count` rows from the `first` after `row` on, added to sums.
+    ///
+    /// # Safety
+    /// The rows' gradients have been written, and the sums are where the grids say.
+    #[inline(always)]
+    unsafe fn through_weights(
+        &self,
+        row: usize,
+        (first, count): (usize, usize),
+        panels: &Range<usize>,
+        (from, to): (&Grid<*const S::T>, &Grid<*mut S::T>),
+    ) {
+        let step = A::GRADIENTS * self.sweep.sizes.hidden;
+        let start = self.gates.wrapping_add((row + first) * step).cast_const();
+        let left = Left::rows(start, step);
+        let product = Product::of_panels::<S>(count, left, (self.hh, panels, first.div_ceil(count)));
+        // SAFETY: the caller's; the panels are as deep as all gates.
+        unsafe { product.run(self.s, from, to) };
+    }
+
+    /// Columns of a matrix from a row on, vector by vector.
+    #[inline(always)]
+    fn columns<P: Copy>(
+        panels: &Range<usize>,
+        columns: usize,
+        row_step: usize,
+        none: P,
+        start: impl Fn(usize) -> P,
+    ) -> Grid<P> {
+        Grid::new(panels.len() * 2, none, |v| {
+            let column = (panels.start * 2 + v) * S::LANES;
+            Place { start: start(column), row_step, lanes: columns.saturating_sub(column).min(S::LANES) }
+        })
+    }
+
+    /// The gradients of the states of some rows: of the output, and ∂a W_hh of the step after.
+    fn states(&self, group: &Group, panels: Range<usize>, finish: bool) {
+        let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
+        let Columns { width, first: first_column } = self.sweep.columns;
+        cover::<S>(
+            2,
+            panels,
+            (group.rows, A::GRADIENTS * self.sweep.sizes.hidden),
+            |panels, first, count| {
+                s.vectorize(
+                    #[inline(always)]
+                    || {
+                        let mut sums = no_sums::<S>();
+                        let row = group.row + first;
+                        let dh = self.sweep.dh.as_ptr().wrapping_add(row * width + first_column);
+                        let from = Self::columns(&panels, state, width, dh, |column| dh.wrapping_add(column));
+                        let to = if finish {
+                            into_room::<S>(&mut sums, panels.len() * 2)
+                        } else {
+                            let d_state = self.d_state.wrapping_add(row * state);
+                            Self::columns(&panels, state, state, d_state, |column| {
+                                d_state.wrapping_add(column)
+                            })
+                        };
+                        // What goes past the weights, or came in at the end of the sequence.
+                        let carries = A::CARRIES || group.after.is_none();
+                        let carry = self.carried_h.wrapping_add((group.sequence + first) * state);
+                        // SAFETY: the rows are of this part and the lanes end with the state.
+                        unsafe {
+                            let after = group.after.unwrap_or(0);
+                            if group.after.is_some() {
+                                self.through_weights(after, (first, count), &panels, (&from, &to));
+                            } else {
+                                let terms = [Term::none(); 2];
+                                let product =
+                                    Product { rows: count, vectors: 2, panels: panels.len(), terms };
+                                product.run(s, &from, &to);
+                            }
+                            if carries {
+                                self.each(
+                                    state,
+                                    count,
+                                    &panels,
+                                    #[inline(always)]
+                                    |k, r, column, lanes| {
+                                        let Place { start, row_step, lanes: _ } =
+                                            to.vectors[k % (panels.len() * 2)];
+                                        let sum = start.add(r * row_step);
+                                        let carried = s.load_first(carry.add(r * state + column), lanes);
+                                        s.store_first(sum, lanes, s.add(s.load_first(sum, lanes), carried));
+                                    },
+                                );
+                            }
+                            if finish {
+                                self.gates(group, first, count, &panels, &sums);
+                            }
+                        }
+                    },
+                );
+            },
+        );
+    }
+
+    /// The same before the projection: ∂h W_hr.
+    fn unprojected(&self, hr: &Panels<S::T>, group: &Group, panels: Range<usize>) {
+        let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
+        cover::<S>(2, panels, (group.rows, state), |panels, first, count| {
+            s.vectorize(
+                #[inline(always)]
+                || {
+                    let mut sums = no_sums::<S>();
+                    let to = into_room::<S>(&mut sums, panels.len() * 2);
+                    let start = self.d_state.wrapping_add((group.row + first) * state).cast_const();
+                    let left = Left::rows(start, state);
+                    let product = Product::of_panels::<S>(count, left, (hr, &panels, first.div_ceil(count)));
+                    // SAFETY: the gradients of these rows' states have been written.
+                    unsafe {
+                        product.run(s, &Grid::zeros(), &to);
+                        self.gates(group, first, count, &panels, &sums);
+                    }
+                },
+            );
+        });
+    }
+
+    /// The gradients of the gates' arguments, from those of h.
+    ///
+    /// # Safety
+    /// The rows are of this part, and the sums are there.
+    #[inline(always)]
+    unsafe fn gates(&self, group: &Group, first: usize, count: usize, panels: &Range<usize>, sums: &Sums<S>) {
+        let (sweep, Sizes { hidden, state, .. }) = (self.sweep, self.sweep.sizes);
+        let (row, sequence) = (group.row + first, group.sequence + first);
+        let or_null = |values: &[S::T], place: usize| {
+            if place < values.len() { values[place..].as_ptr() } else { std::ptr::null() }
+        };
+        let (h, width) = (sweep.h.as_ptr().wrapping_add(sweep.columns.first), sweep.columns.width);
+        self.each(
+            hidden,
+            count,
+            panels,
+            #[inline(always)]
+            |k, r, unit, lanes| {
+                let (h_before, c_before) = match group.before {
+                    Some(before) => (
+                        h.wrapping_add((before + first + r) * width + unit),
+                        self.c.wrapping_add((before + first + r) * hidden + unit),
+                    ),
+                    None => (
+                        or_null(sweep.start.h, (sequence + r) * state + unit),
+                        or_null(sweep.start.c, (sequence + r) * hidden + unit),
+                    ),
+                };
+                let units = BackwardUnits {
+                    lanes,
+                    gate_step: hidden,
+                    gates: self.gates.wrapping_add((row + r) * A::GRADIENTS * hidden + unit),
+                    h: h.wrapping_add((row + r) * width + unit),
+                    h_before,
+                    c_before,
+                    c: self.c.wrapping_add((row + r) * hidden + unit),
+                    dc: self.carried_c.wrapping_add((sequence + r) * hidden + unit),
+                    carry: self.carried_h.wrapping_add((sequence + r) * state + unit),
+                };
+                // SAFETY: all places are of rows of this part, and the lanes end with the units.
+                unsafe { self.cell.backward(self.s, sums[k].assume_init(), &units) };
+            },
+        );
+    }
+
+    /// The gradients of the initial states of rows that begin here.
+    fn initial(&self, rows: Rows, sequence: usize, panels: Range<usize>) {
+        let Sizes { state, .. } = self.sweep.sizes;
+        cover::<S>(
+            2,
+            panels,
+            (rows.count, A::GRADIENTS * self.sweep.sizes.hidden),
+            |panels, first, count| {
+                let row = (sequence + first) * state;
+                let (h_0, carry) =
+                    (self.h_0.wrapping_add(row), self.carried_h.wrapping_add(row).cast_const());
+                let to = Self::columns(&panels, state, state, h_0, |column| h_0.wrapping_add(column));
+                let carried =
+                    Self::columns(&panels, state, state, carry, |column| carry.wrapping_add(column));
+                let from = if A::CARRIES { carried } else { Grid::zeros() };
+                // SAFETY: the rows are of this part and the lanes end with the state.
+                unsafe { self.through_weights(rows.first, (first, count), &panels, (&from, &to)) };
+            },
+        );
+    }
+
+    /// Calls `f` for each vector of each row of a tile, with the place of its sum, its row, its
+    /// first column and how many of its lanes are below `columns`.
+    #[inline(always)]
+    fn each(
+        &self,
+        columns: usize,
+        rows: usize,
+        panels: &Range<usize>,
+        mut f: impl FnMut(usize, usize, usize, usize),
+    ) {
+        let vectors = panels.len() * 2;
+        for row in 0..rows {
+            for vector in 0..vectors {
+                let column = (panels.start * 2 + vector) * S::LANES;
+                let lanes = columns.saturating_sub(column).min(S::LANES);
+                if lanes > 0 {
+                    f(row * vectors + vector, row, column, lanes);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Forward through time: the steps of some sequences.
+
+#![allow(unsafe_code)] // threads write rows and columns of their own in shared memory
+
+use std::ops::Range;
+
+use super::{Forward, Layer, Start, arithmetic::Arithmetic, forward::Output};
+use crate::{
+    Number,
+    kernels::{pool::Buffer, simd::Simd, tile::most_rows},
+    parallel,
+};
+
+/// A sweep under way.
+pub(super) struct Run<'a, S: Simd, A> {
+    pub(super) s: S,
+    pub(super) cell: A,
+    pub(super) layer: &'a Layer<S::T>,
+    pub(super) sweep: &'a Forward<'a, S::T>,
+    pub(super) output: Output<S::T>,
+    pub(super) gates: *mut S::T,
+    pub(super) c: *mut S::T,
+    pub(super) unprojected: *mut S::T,
+    /// Into how many pieces the units of a step are split.
+    pub(super) pieces: usize,
+    /// Whether W_ih x is added in the tile of a step, and not computed for many steps before.
+    pub(super) in_one: bool,
+}
+
+// SAFETY: what the pointers point to is written by each part in rows of its sequences, and by each
+// piece of a step in columns of its units; both are disjoint. What is read of other pieces' columns
+// was written before they met.
+unsafe impl<S: Simd, A: Sync> Sync for Run<'_, S, A> {}
+
+// SAFETY: as for `Run`, whose memory these point to.
+unsafe impl<T: Sync> Sync for Rows<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Tile<T> {}
+
+/// A part's rows at one step.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<T> {
+    /// The first of them among all rows.
+    pub(super) first: usize,
+    pub(super) count: usize,
+    /// The gates of the first.
+    pub(super) gates: *mut T,
+}
+
+impl<T> Rows<T> {
+    fn part(&self, rows: Range<usize>, gates_step: usize) -> Self {
+        let gates = self.gates.wrapping_add(rows.start * gates_step);
+        Self { first: self.first + rows.start, count: rows.len(), gates }
+    }
+}
+
+/// The rows of a tile that come after a state: those of the step before, or initial ones.
+#[derive(Clone, Copy)]
+pub(super) struct Tile<T> {
+    /// The first row among all rows, and its gates.
+    pub(super) row: usize,
+    pub(super) gates: *mut T,
+    /// The first row's sequence.
+    pub(super) sequence: usize,
+    pub(super) rows: usize,
+    /// The states before, null for 0, and from one row to the next.
+    pub(super) h_before: *const T,
+    pub(super) h_step: usize,
+    pub(super) c_before: *const T,
+}
+
+/// Gates that are not kept are computed for about this many numbers at once, to stay in a cache.
+const CHUNK: usize = 1 << 15;
+
+impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
+    /// From one row to the next in `gates`.
+    fn gates_step(&self) -> usize {
+        let slots = if self.sweep.keep { A::KEPT } else { A::GATES };
+        self.layer.sizes.hidden * slots
+    }
+
+    /// Whether the gates become the states in place, as those of a simple cell do.
+    const IN_PLACE: bool = A::KEPT == 0;
+
+    /// All steps of some sequences.
+    pub(super) fn part(&self, sequences: Range<usize>) {
+        let (steps, hidden) = (self.sweep.steps, self.layer.sizes.hidden);
+        if A::CELL && !self.sweep.keep {
+            let c = self.c.wrapping_add(sequences.start * hidden);
+            let start = self.sweep.start.c.get(sequences.start * hidden..sequences.end * hidden);
+            for k in 0..sequences.len() * hidden {
+                // SAFETY: `c` has room for the states of all sequences.
+                unsafe { c.add(k).write(start.map_or(S::T::ZERO, |start| start[k])) };
+            }
+        }
+        let whole = sequences.len() == steps.batch();
+        let steps_a_chunk = (CHUNK / (sequences.len() * A::GATES * hidden)).clamp(1, steps.count().max(1));
+        let buffered = !Self::IN_PLACE && !self.sweep.keep && !self.in_one;
+        let room = if buffered { steps_a_chunk * sequences.len() * self.gates_step() } else { 0 };
+        let mut buffer = Buffer::<S::T>::with_room(room);
+        let mut chunk = Vec::with_capacity(steps_a_chunk);
+        let mut before: Option<Rows<S::T>> = None;
+        for first in (0..steps.count()).step_by(steps_a_chunk) {
+            let end = (first + steps_a_chunk).min(steps.count());
+            let in_time =
+                if self.sweep.reverse { steps.count() - end..steps.count() - first } else { first..end };
+            chunk.clear();
+            let mut place = 0;
+            for step in in_time {
+                let rows = steps.rows_of(step);
+                let count = rows.len().min(sequences.end).saturating_sub(sequences.start);
+                let gates = self.gates_of(rows.start + sequences.start, buffer.start(), place);
+                place += count;
+                chunk.push(Rows { first: rows.start + sequences.start, count, gates });
+            }
+            if self.in_one {
+                // The steps read x themselves.
+            } else if whole {
+                let (first, last) = (chunk[0], chunk[chunk.len() - 1]);
+                self.project(Rows { count: last.first + last.count - first.first, ..first });
+            } else {
+                chunk.iter().for_each(|&rows| self.project(rows));
+            }
+            if self.sweep.reverse {
+                chunk.reverse();
+            }
+            for &rows in &chunk {
+                if rows.count > 0 {
+                    self.step(rows, before, sequences.start);
+                    before = Some(rows);
+                }
+            }
+        }
+    }
+
+    /// Where the gates of a row are computed: in place of the state, where they are kept, or at a
+    /// place of the buffer.
+    fn gates_of(&self, row: usize, buffer: *mut S::T, place: usize) -> *mut S::T {
+        if Self::IN_PLACE {
+            self.output.h.wrapping_add(row * self.output.h_step)
+        } else if self.sweep.keep {
+            self.gates.wrapping_add(row * self.gates_step())
+        } else {
+            buffer.wrapping_add(place * self.gates_step())
+        }
+    }
+
+    /// W_ih x + b of consecutive rows.
+    fn project(&self, rows: Rows<S::T>) {
+        if rows.count == 0 {
+            return;
+        }
+        let pieces =
+            if self.pieces == 1 { 1 } else { self.pieces.min(rows.count.div_ceil(most_rows::<S>(A::C))) };
+        let panels = self.layer.ih.count();
+        if pieces == 1 {
+            // Few rows: the units are split instead.
+            return self.shared_panels(panels, |range| self.project_rows(rows, range));
+        }
+        parallel::share(pieces, |piece| {
+            let (from, to) = (rows.count * piece / pieces, rows.count * (piece + 1) / pieces);
+            self.project_rows(rows.part(from..to, self.step_of_gates()), 0..panels);
+        });
+    }
+
+    fn shared_panels(&self, panels: usize, work: impl Fn(Range<usize>) + Sync) {
+        let pieces = self.pieces.min(panels);
+        parallel::share(pieces, |piece| work(panels * piece / pieces..panels * (piece + 1) / pieces));
+    }
+
+    /// From the gates of one row to those of the next.
+    pub(super) fn step_of_gates(&self) -> usize {
+        if Self::IN_PLACE { self.output.h_step } else { self.gates_step() }
+    }
+
+    /// The only step of a sweep, with gates at a place of their own.
+    pub(super) fn only_step(&self, gates: *mut S::T) {
+        let gates = if Self::IN_PLACE { self.output.h } else { gates };
+        let rows = Rows { first: 0, count: self.sweep.steps.batch(), gates };
+        let (_, all) = self.tiles(rows, None, 0);
+        self.shared_panels(self.layer.hh.count(), |panels| {
+            if !self.in_one {
+                self.project_rows(rows, panels.clone());
+            }
+            self.rows(all, panels);
+        });
+        if let Some(hr) = &self.layer.hr {
+            self.shared_panels(hr.count(), |panels| self.project_states(hr, rows, panels));
+        }
+    }
+
+    /// One step of a part's rows, which follow `before`.
+    fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, sequence: usize) {
+        let (old, new) = self.tiles(rows, before, sequence);
+        self.shared_panels(self.layer.hh.count(), |panels| {
+            self.rows(old, panels.clone());
+            self.rows(new, panels);
+        });
+        if let Some(hr) = &self.layer.hr {
+            self.shared_panels(hr.count(), |panels| self.project_states(hr, rows, panels));
+        }
+    }
+
+    /// The rows of a step that follow states of the step before, and those that begin here.
+    fn tiles(
+        &self,
+        rows: Rows<S::T>,
+        before: Option<Rows<S::T>>,
+        sequence: usize,
+    ) -> (Tile<S::T>, Tile<S::T>) {
+        let Start { h: h_0, c: c_0 } = self.sweep.start;
+        let (hidden, state) = (self.layer.sizes.hidden, self.layer.sizes.state);
+        let continuing = before.map_or(0, |before| before.count.min(rows.count));
+        let of_rows =
+            |values: *mut S::T, row: usize, step: usize| values.wrapping_add(row * step).cast_const();
+        let initial = |values: &[S::T], step: usize| {
+            let first = (sequence + continuing) * step;
+            if first < values.len() { values[first..].as_ptr() } else { std::ptr::null() }
+        };
+        let c_in_place = of_rows(self.c, sequence, hidden);
+        let old = Tile {
+            row: rows.first,
+            gates: rows.gates,
+            sequence,
+            rows: continuing,
+            h_before: before
+                .map_or(std::ptr::null(), |before| of_rows(self.output.h, before.first, self.output.h_step)),
+            h_step: self.output.h_step,
+            c_before: match before {
+                Some(before) if self.sweep.keep => of_rows(self.c, before.first, hidden),
+                _ => c_in_place,
+            },
+        };
+        let new = Tile {
+            row: rows.first + continuing,
+            gates: rows.gates.wrapping_add(continuing * self.step_of_gates()),
+            sequence: sequence + continuing,
+            rows: rows.count - continuing,
+            h_before: initial(h_0, state),
+            h_step: state,
+            c_before: if self.sweep.keep {
+                initial(c_0, hidden)
+            } else {
+                of_rows(self.c, sequence + continuing, hidden)
+            },
+        };
+        (old, new)
+    }
+}

@@ -1,0 +1,206 @@
+//! Forward through time: the tiles of a step.
+
+#![allow(unsafe_code)] // tiles read and write through pointers
+
+use std::ops::Range;
+
+use super::{
+    arithmetic::{Arithmetic, ForwardUnits},
+    forward_steps::{Rows, Run, Tile},
+};
+use crate::{
+    Number,
+    kernels::{
+        panels::Panels,
+        simd::Simd,
+        tile::{Grid, Left, Place, Product, Term, cover, into_room, no_sums},
+    },
+};
+
+impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
+    /// W_ih x + b of consecutive rows, for some units.
+    pub(super) fn project_rows(&self, rows: Rows<S::T>, panels: Range<usize>) {
+        let (s, layer, input) = (self.s, self.layer, self.layer.sizes.input);
+        cover::<S>(A::C, panels, (rows.count, input), |panels, row, count| {
+            let start = self.sweep.x[(rows.first + row) * input..].as_ptr();
+            let left = Left::rows(start, input);
+            let gates = rows.gates.wrapping_add(row * self.step_of_gates());
+            let vectors = panels.len() * A::C;
+            let from = self.biases(&panels, vectors);
+            let to = self.gates_of_panels(gates, &panels, vectors);
+            let product = Product::of_panels::<S>(count, left, (&layer.ih, &panels, row.div_ceil(count)));
+            // SAFETY: the bias has a number for each place of the panels; the tile's rows of x and
+            // of the gates are there, and the lanes end with the units.
+            unsafe { product.run(s, &from, &to) };
+        });
+    }
+
+    /// What sums of W_ih x start from, in each row.
+    #[inline(always)]
+    fn biases(&self, panels: &Range<usize>, vectors: usize) -> Grid<*const S::T> {
+        let bias = self.layer.bias[panels.start * A::C * S::LANES..].as_ptr();
+        Grid::new(vectors, bias, |v| Place {
+            start: bias.wrapping_add(v * S::LANES),
+            row_step: 0,
+            lanes: S::LANES,
+        })
+    }
+
+    /// What sums of W_hh h start from, where W_ih x + b has been computed.
+    #[inline(always)]
+    fn projected(&self, gates: *mut S::T, panels: &Range<usize>, vectors: usize) -> Grid<*const S::T> {
+        let gates = self.gates_of_panels(gates, panels, vectors);
+        Grid::new(vectors, std::ptr::null(), |v| {
+            let Place { start, row_step, lanes } = gates.vectors[v];
+            if A::APART && v % A::GATES + 1 == A::GATES {
+                let unit = (panels.start * A::GROUPS + v / A::GATES) * S::LANES;
+                let start = self.layer.bias_apart.as_ptr().wrapping_add(unit);
+                return Place { start, row_step: 0, lanes };
+            }
+            Place { start: start.cast_const(), row_step, lanes }
+        })
+    }
+
+    /// Where the gates of the panels' units are, vector by vector.
+    #[inline(always)]
+    fn gates_of_panels(&self, gates: *mut S::T, panels: &Range<usize>, vectors: usize) -> Grid<*mut S::T> {
+        let hidden = self.layer.sizes.hidden;
+        Grid::new(vectors, gates, |v| {
+            let unit = (panels.start * A::GROUPS + v / A::GATES) * S::LANES;
+            Place {
+                start: gates.wrapping_add(v % A::GATES * hidden + unit),
+                row_step: self.step_of_gates(),
+                lanes: hidden.saturating_sub(unit).min(S::LANES),
+            }
+        })
+    }
+
+    /// Some units of the rows that follow states of one kind.
+    pub(super) fn rows(&self, all: Tile<S::T>, panels: Range<usize>) {
+        cover::<S>(A::C, panels, (all.rows, all.h_step), |panels, first, rows| {
+            self.tile(self.below(all, first, rows), first.div_ceil(rows), panels);
+        });
+    }
+
+    /// `rows` rows of a tile from its row `first` on.
+    fn below(&self, tile: Tile<S::T>, first: usize, rows: usize) -> Tile<S::T> {
+        let hidden = self.layer.sizes.hidden;
+        let later = |place: *const S::T, step: usize| {
+            if place.is_null() { place } else { place.wrapping_add(first * step) }
+        };
+        Tile {
+            row: tile.row + first,
+            gates: tile.gates.wrapping_add(first * self.step_of_gates()),
+            sequence: tile.sequence + first,
+            rows,
+            h_before: later(tile.h_before, tile.h_step),
+            h_step: tile.h_step,
+            c_before: later(tile.c_before, hidden),
+        }
+    }
+
+    /// One tile, the one at `place` among those of its panel: the sums, W_hh h, the new states. One
+    /// row may take several panels at once.
+    #[inline(never)]
+    fn tile(&self, tile: Tile<S::T>, place: usize, panels: Range<usize>) {
+        let (s, layer) = (self.s, self.layer);
+        s.vectorize(
+            #[inline(always)]
+            || {
+                let mut sums = no_sums::<S>();
+                let vectors = panels.len() * A::C;
+                let left = Left::rows(tile.h_before, tile.h_step);
+                // Before the first step there is nothing to add.
+                let of_h = if tile.h_before.is_null() {
+                    Term::none()
+                } else {
+                    Term::of(left, &layer.hh, &panels, place)
+                };
+                let (from, terms) = if self.in_one {
+                    let x = self.sweep.x[tile.row * layer.sizes.input..].as_ptr();
+                    let left = Left::rows(x, layer.sizes.input);
+                    (self.biases(&panels, vectors), [Term::of(left, &layer.ih, &panels, place), of_h])
+                } else {
+                    (self.projected(tile.gates, &panels, vectors), [of_h, Term::none()])
+                };
+                let product = Product { rows: tile.rows, vectors: A::C, panels: panels.len(), terms };
+                let to = into_room::<S>(&mut sums, vectors);
+                // SAFETY: all places are of rows of this part and units of these panels, and lanes
+                // end with the units. `h_before` has a row of states for each row of the tile. All
+                // sums of the tile are written before they are read.
+                unsafe {
+                    product.run(s, &from, &to);
+                    self.each(
+                        &tile,
+                        &panels,
+                        #[inline(always)]
+                        |k, units| {
+                            let mut of_gates = [s.splat(S::T::ZERO); 4];
+                            for (gate, sum) in of_gates[..A::GATES].iter_mut().enumerate() {
+                                *sum = sums[k + gate].assume_init();
+                            }
+                            self.cell.forward(s, &of_gates, units);
+                        },
+                    );
+                }
+            },
+        );
+    }
+
+    /// Calls `f` for each vector of units of each row of a tile, with the place of its sums.
+    #[inline(always)]
+    fn each(&self, tile: &Tile<S::T>, panels: &Range<usize>, mut f: impl FnMut(usize, &ForwardUnits<S::T>)) {
+        let (hidden, vectors) = (self.layer.sizes.hidden, panels.len() * A::C);
+        let first = panels.start * A::GROUPS * S::LANES;
+        let state = if self.layer.hr.is_some() {
+            (self.unprojected, hidden)
+        } else {
+            (self.output.h, self.output.h_step)
+        };
+        for row in 0..tile.rows {
+            for group in 0..panels.len() * A::GROUPS {
+                let unit = first + group * S::LANES;
+                let lanes = hidden.saturating_sub(unit).min(S::LANES);
+                if lanes == 0 {
+                    break;
+                }
+                let before = |place: *const S::T, step: usize| {
+                    if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
+                };
+                let c_row = if self.sweep.keep { tile.row } else { tile.sequence } + row;
+                let units = ForwardUnits {
+                    lanes,
+                    gate_step: hidden,
+                    gates: tile.gates.wrapping_add(row * self.step_of_gates() + unit),
+                    keep: self.sweep.keep,
+                    h_before: before(tile.h_before, tile.h_step),
+                    c_before: before(tile.c_before, hidden),
+                    h: state.0.wrapping_add((tile.row + row) * state.1 + unit),
+                    c: self.c.wrapping_add(c_row * hidden + unit),
+                };
+                f(row * vectors + group * A::GATES, &units);
+            }
+        }
+    }
+
+    /// h = W_hr (o tanh c) of a step's rows.
+    pub(super) fn project_states(&self, hr: &Panels<S::T>, rows: Rows<S::T>, panels: Range<usize>) {
+        let (s, hidden, state) = (self.s, self.layer.sizes.hidden, self.layer.sizes.state);
+        cover::<S>(2, panels, (rows.count, hidden), |panels, first, count| {
+            let row = rows.first + first;
+            let start = self.unprojected.wrapping_add(row * hidden).cast_const();
+            let left = Left::rows(start, hidden);
+            let to = Grid::new(panels.len() * 2, self.output.h, |v| {
+                let column = (panels.start * 2 + v) * S::LANES;
+                Place {
+                    start: self.output.h.wrapping_add(row * self.output.h_step + column),
+                    row_step: self.output.h_step,
+                    lanes: state.saturating_sub(column).min(S::LANES),
+                }
+            });
+            let product = Product::of_panels::<S>(count, left, (hr, &panels, first.div_ceil(count)));
+            // SAFETY: the tile's rows are of this part, the lanes end with the state.
+            unsafe { product.run(s, &Grid::zeros(), &to) };
+        });
+    }
+}
