@@ -6,7 +6,8 @@ use crate::step::{Failure, Outcome, Step};
 /// Runs the tests of all crates, or of those named.
 ///
 /// The code blocks of each library's README run among its doc tests. The libraries are tested
-/// once more without default features, where nothing runs on threads.
+/// once more without default features, where nothing runs on threads, and the layers and the cases of
+/// PyTorch on each other path of the kernels.
 ///
 /// # Errors
 ///
@@ -54,8 +55,18 @@ fn steps(names: &[String], cases: Option<&str>) -> Result<Vec<Step>, Failure> {
             .with(house::package_arguments(libraries));
         steps.push(serial);
     }
+    if names.is_empty() {
+        steps.extend(OTHER_PATHS.iter().map(|path| {
+            let layers = ["test", "-p", "refrain-nn", "-p", "refrain-parity", "--tests"];
+            step(&format!("layers and parity on {path} vectors"), &layers).env("REFRAIN_SIMD", path)
+        }));
+    }
     Ok(steps)
 }
+
+/// The paths of the kernels beside the one that the machine would take. Where it has not one of
+/// these, the tests run once more on the path that they ran on before.
+const OTHER_PATHS: [&str; 2] = ["avx2", "portable"];
 
 #[cfg(test)]
 mod tests {
@@ -70,10 +81,12 @@ mod tests {
     #[test]
     fn without_names_everything_is_tested() {
         let shown = shown(&[], None);
-        assert_eq!(shown.len(), 3);
+        assert_eq!(shown.len(), 5);
         assert_eq!(shown[0], "cargo test --tests --examples --workspace");
         assert!(shown[1].starts_with("cargo test --doc -p refrain-tensor"), "{}", shown[1]);
         assert!(shown[2].ends_with("-p refrain-data -p refrain-weights"), "{}", shown[2]);
+        let portable = "REFRAIN_SIMD=portable cargo test -p refrain-nn -p refrain-parity --tests";
+        assert_eq!(shown[4], portable);
     }
 
     #[test]
