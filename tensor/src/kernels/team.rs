@@ -27,7 +27,17 @@ pub(crate) fn share(pieces: usize, work: impl Fn(usize) + Sync) {
         return (0..pieces).for_each(work);
     }
     let _free = Free;
-    TEAM.run(pieces, helpers, &work);
+    /// # Safety
+    /// `data` points to an `F`.
+    unsafe fn call<F: Fn(usize)>(data: *const (), piece: usize) {
+        // SAFETY: the caller's.
+        unsafe { (*data.cast::<F>())(piece) }
+    }
+    fn job<F: Fn(usize)>(work: &F) -> Job {
+        Job { data: std::ptr::from_ref(work).cast(), call: call::<F> }
+    }
+    // SAFETY: this caller has the team until `_free` is dropped, and `work` lives as long.
+    unsafe { TEAM.run(pieces, helpers, job(&work)) };
 }
 
 /// Calls `fill(piece, chunk)` for every chunk of `out`, each `length` long but the last.
@@ -124,16 +134,15 @@ const MOST_PIECES: usize = u16::MAX as usize;
 const PATIENCE: usize = 2000;
 
 impl Team {
-    fn run<F: Fn(usize) + Sync>(&self, pieces: usize, helpers: usize, work: &F) {
-        /// # Safety
-        /// `data` points to an `F`.
-        unsafe fn call<F: Fn(usize)>(data: *const (), piece: usize) {
-            // SAFETY: the caller's.
-            unsafe { (*data.cast::<F>())(piece) }
-        }
+    /// Publishes a job, takes part in it, and returns when it is done. This is not generic over the
+    /// job, so that it is compiled once.
+    ///
+    /// # Safety
+    /// The caller has the team, and `job.data` is what `job.call` expects until this returns.
+    unsafe fn run(&self, pieces: usize, helpers: usize, job: Job) {
         // SAFETY: the caller has the team, and of the job before every piece is done, so nobody
         // else looks at it.
-        unsafe { *self.job.get() = Job { data: std::ptr::from_ref(work).cast(), call: call::<F> } };
+        unsafe { *self.job.get() = job };
         self.unfinished.store(pieces, Ordering::Relaxed);
         let number = self.ticket.load(Ordering::Relaxed) >> 32;
         self.ticket.store(number.wrapping_add(1) << 32 | (pieces as u64) << 16, Ordering::Release);

@@ -36,13 +36,7 @@ pub(crate) fn no_sums<S: Simd>() -> Sums<S> {
 /// The most rows of a tile with `vectors` vectors in a row.
 #[inline(always)]
 pub(crate) fn most_rows<S: Simd>(vectors: usize) -> usize {
-    registers::<S>() / vectors
-}
-
-/// The registers that hold sums.
-#[inline(always)]
-const fn registers<S: Simd>() -> usize {
-    if S::MANY_REGISTERS { TILE } else { TILE / 2 }
+    S::SUMS / vectors
 }
 
 /// The left operand of a tile: rows or columns are contiguous, and the others lie `step` apart. The
@@ -210,7 +204,7 @@ impl<T: crate::Real> Product<T> {
         macro_rules! by_rows {
             ($($rows:literal)*) => {
                 match self.rows {
-                    $($rows if $rows * C <= registers::<S>() => {
+                    $($rows if $rows * C <= S::SUMS => {
                         // SAFETY: the caller's.
                         unsafe { self.rows_of::<S, $rows, C, COLUMNS>(s, from, to) }
                     })*
@@ -230,7 +224,7 @@ impl<T: crate::Real> Product<T> {
         from: &Grid<*const T>,
         to: &Grid<*mut T>,
     ) {
-        if R * V > registers::<S>() {
+        if R * V > S::SUMS {
             return; // never called; keeps the compiler from building it
         }
         let Self { vectors, terms, .. } = self;

@@ -3,13 +3,8 @@
 #![allow(unsafe_code)] // vectors are filled by the sweep before they get their length
 
 use super::{
-    Cell, Columns, Kept, Sizes, Start, Steps, Weights,
-    arithmetic::Arithmetic,
-    backward_steps::Run,
-    gru::GatedUnit,
-    lstm::LongShortTermMemory,
-    plan::Plan,
-    rnn::{ReLU, Tanh},
+    Cell, Columns, Kept, Sizes, Start, Steps, Weights, arithmetic::Arithmetic, backward_steps::Run,
+    gru::GatedUnit, lstm::LongShortTermMemory, plan::Plan, rnn::Simple,
 };
 use crate::{
     Real,
@@ -127,8 +122,8 @@ pub(crate) fn backward_on<T: Real>(
 
 pub(super) fn run<T: Real>(path: Path, sweep: &Backward<'_, T>, kept: Kept<T>, needs: Needs) -> Gradients<T> {
     match sweep.cell {
-        Cell::Tanh => T::dispatch(path, Task { sweep, kept, needs, cell: Tanh }),
-        Cell::ReLU => T::dispatch(path, Task { sweep, kept, needs, cell: ReLU }),
+        Cell::Tanh => T::dispatch(path, Task { sweep, kept, needs, cell: Simple::Tanh }),
+        Cell::ReLU => T::dispatch(path, Task { sweep, kept, needs, cell: Simple::ReLU }),
         Cell::LSTM => T::dispatch(path, Task { sweep, kept, needs, cell: LongShortTermMemory }),
         Cell::GRU => T::dispatch(path, Task { sweep, kept, needs, cell: GatedUnit }),
     }

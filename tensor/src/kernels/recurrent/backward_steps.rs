@@ -101,7 +101,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 after: (first < going_on).then_some(after.first + first),
             }
         });
-        match self.hr {
+        match self.hr.filter(|_| A::CELL) {
             None => self.shared_panels(self.hh, |panels| {
                 groups.iter().for_each(|group| self.states(group, panels.clone(), true));
             }),

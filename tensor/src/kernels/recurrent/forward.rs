@@ -3,13 +3,8 @@
 #![allow(unsafe_code)] // vectors are filled by the sweep before they get their length
 
 use super::{
-    Cell, Columns, Layer, Start, Steps,
-    arithmetic::Arithmetic,
-    forward_steps::Run,
-    gru::GatedUnit,
-    lstm::LongShortTermMemory,
-    plan::Plan,
-    rnn::{ReLU, Tanh},
+    Cell, Columns, Layer, Start, Steps, arithmetic::Arithmetic, forward_steps::Run, gru::GatedUnit,
+    lstm::LongShortTermMemory, plan::Plan, rnn::Simple,
 };
 use crate::{
     Real,
@@ -92,8 +87,8 @@ impl<T: Real> Layer<T> {
 pub(super) fn forward<T: Real>(layer: &Layer<T>, sweep: Forward<'_, T>, output: Output<T>) -> Kept<T> {
     let path = layer.path;
     match layer.cell {
-        Cell::Tanh => T::dispatch(path, Task { layer, sweep, output, cell: Tanh }),
-        Cell::ReLU => T::dispatch(path, Task { layer, sweep, output, cell: ReLU }),
+        Cell::Tanh => T::dispatch(path, Task { layer, sweep, output, cell: Simple::Tanh }),
+        Cell::ReLU => T::dispatch(path, Task { layer, sweep, output, cell: Simple::ReLU }),
         Cell::LSTM => T::dispatch(path, Task { layer, sweep, output, cell: LongShortTermMemory }),
         Cell::GRU => T::dispatch(path, Task { layer, sweep, output, cell: GatedUnit }),
     }

@@ -184,7 +184,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             }
             self.rows(all, panels);
         });
-        if let Some(hr) = &self.layer.hr {
+        if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared_panels(hr.count(), |panels| self.project_states(hr, rows, panels));
         }
     }
@@ -196,7 +196,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             self.rows(old, panels.clone());
             self.rows(new, panels);
         });
-        if let Some(hr) = &self.layer.hr {
+        if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared_panels(hr.count(), |panels| self.project_states(hr, rows, panels));
         }
     }

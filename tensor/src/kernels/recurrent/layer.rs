@@ -1,11 +1,7 @@
 //! [`Layer`]: the weights of one direction of one layer, packed once for as many steps as follow.
 
 use super::{
-    Cell, Sizes, Weights,
-    arithmetic::Arithmetic,
-    gru::GatedUnit,
-    lstm::LongShortTermMemory,
-    rnn::{ReLU, Tanh},
+    Cell, Sizes, Weights, arithmetic::Arithmetic, gru::GatedUnit, lstm::LongShortTermMemory, rnn::Simple,
 };
 use crate::{
     Real,
@@ -76,8 +72,8 @@ pub struct Pack<'a, T> {
 pub(super) fn pack<T: Real>(pack: Pack<'_, T>) -> Layer<T> {
     let path = pack.path;
     match pack.cell {
-        Cell::Tanh => T::dispatch(path, PackFor(pack, Tanh)),
-        Cell::ReLU => T::dispatch(path, PackFor(pack, ReLU)),
+        Cell::Tanh => T::dispatch(path, PackFor(pack, Simple::Tanh)),
+        Cell::ReLU => T::dispatch(path, PackFor(pack, Simple::ReLU)),
         Cell::LSTM => T::dispatch(path, PackFor(pack, LongShortTermMemory)),
         Cell::GRU => T::dispatch(path, PackFor(pack, GatedUnit)),
     }

@@ -9,43 +9,41 @@ use crate::{
     kernels::{functions::tanh, simd::Simd},
 };
 
-/// f = tanh.
+/// The arithmetic of a simple cell.
 #[derive(Clone, Copy)]
-pub(super) struct Tanh;
-
-/// f = max(·, 0).
-#[derive(Clone, Copy)]
-pub(super) struct ReLU;
-
-macro_rules! simple {
-    ($cell:ident, forward($s:ident, $sum:ident) = $forward:expr, backward($t:ident, $h:ident, $dh:ident) = $backward:expr) => {
-        impl Arithmetic for $cell {
-            const GATES: usize = 1;
-            const GROUPS: usize = 2;
-            const KEPT: usize = 0;
-            const GRADIENTS: usize = 1;
-
-            #[inline(always)]
-            unsafe fn forward<S: Simd>(self, $s: S, sums: &[S::V; 4], units: &ForwardUnits<S::T>) {
-                let $sum = sums[0];
-                // SAFETY: the caller's.
-                unsafe { $s.store_first(units.h, units.lanes, $forward) };
-            }
-
-            #[inline(always)]
-            unsafe fn backward<S: Simd>(self, $t: S, $dh: S::V, units: &BackwardUnits<S::T>) {
-                // SAFETY: the caller's.
-                unsafe {
-                    let $h = $t.load_first(units.h, units.lanes);
-                    $t.store_first(units.gates, units.lanes, $backward);
-                }
-            }
-        }
-    };
-}
-simple!(Tanh, forward(s, sum) = tanh(s, sum), backward(s, h, dh) = s.mul(dh, of_tanh(s, h)));
-simple!(
+pub(super) enum Simple {
+    /// f = tanh.
+    Tanh,
+    /// f = max(·, 0).
     ReLU,
-    forward(s, sum) = s.max(s.splat(S::T::ZERO), sum),
-    backward(s, h, dh) = s.zero_where_not_positive(h, dh)
-);
+}
+
+impl Arithmetic for Simple {
+    const GATES: usize = 1;
+    const GROUPS: usize = 2;
+    const KEPT: usize = 0;
+    const GRADIENTS: usize = 1;
+
+    #[inline(always)]
+    unsafe fn forward<S: Simd>(self, s: S, sums: &[S::V; 4], units: &ForwardUnits<S::T>) {
+        let h = match self {
+            Self::Tanh => tanh(s, sums[0]),
+            Self::ReLU => s.max(s.splat(S::T::ZERO), sums[0]),
+        };
+        // SAFETY: the caller's.
+        unsafe { s.store_first(units.h, units.lanes, h) };
+    }
+
+    #[inline(always)]
+    unsafe fn backward<S: Simd>(self, s: S, dh: S::V, units: &BackwardUnits<S::T>) {
+        // SAFETY: the caller's.
+        unsafe {
+            let h = s.load_first(units.h, units.lanes);
+            let da = match self {
+                Self::Tanh => s.mul(dh, of_tanh(s, h)),
+                Self::ReLU => s.zero_where_not_positive(h, dh),
+            };
+            s.store_first(units.gates, units.lanes, da);
+        }
+    }
+}

@@ -3,13 +3,8 @@
 #![allow(unsafe_code)] // see `forward`
 
 use super::{
-    Cell, Forward, Layer, Start, Steps,
-    forward::Output,
-    forward_steps::Run,
-    gru::GatedUnit,
-    lstm::LongShortTermMemory,
-    plan::pieces_of_a_step,
-    rnn::{ReLU, Tanh},
+    Cell, Forward, Layer, Start, Steps, forward::Output, forward_steps::Run, gru::GatedUnit,
+    lstm::LongShortTermMemory, plan::pieces_of_a_step, rnn::Simple,
 };
 use crate::{
     Real,
@@ -62,8 +57,8 @@ impl<T: Real> Layer<T> {
 
 pub(super) fn step<T: Real>(layer: &Layer<T>, scratch: &mut Scratch<T>, states: States<'_, T>) {
     match layer.cell {
-        Cell::Tanh => T::dispatch(layer.path, Step(layer, scratch, states, Tanh)),
-        Cell::ReLU => T::dispatch(layer.path, Step(layer, scratch, states, ReLU)),
+        Cell::Tanh => T::dispatch(layer.path, Step(layer, scratch, states, Simple::Tanh)),
+        Cell::ReLU => T::dispatch(layer.path, Step(layer, scratch, states, Simple::ReLU)),
         Cell::LSTM => T::dispatch(layer.path, Step(layer, scratch, states, LongShortTermMemory)),
         Cell::GRU => T::dispatch(layer.path, Step(layer, scratch, states, GatedUnit)),
     }

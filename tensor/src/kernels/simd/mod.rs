@@ -30,8 +30,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     type V: Copy;
     /// The lanes of a vector.
     const LANES: usize;
-    /// Whether there are 32 vector registers, and not 16.
-    const MANY_REGISTERS: bool;
+    /// The registers that hold the sums of a tile: what is left of all but those of its operands.
+    const SUMS: usize;
 
     /// Calls `f` compiled with these instructions.
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;

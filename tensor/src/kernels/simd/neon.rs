@@ -25,7 +25,7 @@ macro_rules! vectors {
             type T = core::primitive::$t;
             type V = $v;
             const LANES: usize = $lanes;
-            const MANY_REGISTERS: bool = true;
+            const SUMS: usize = 24;
 
             #[inline(always)]
             fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

@@ -23,7 +23,7 @@ macro_rules! portable {
             type T = core::primitive::$t;
             type V = [core::primitive::$t; 4];
             const LANES: usize = 4;
-            const MANY_REGISTERS: bool = cfg!(target_arch = "aarch64");
+            const SUMS: usize = 9;
 
             #[inline(always)]
             fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {

@@ -27,7 +27,7 @@ macro_rules! lanewise {
 /// The parts that all four have in common.
 macro_rules! vectors {
     (
-        $t:ident, $v:ty, $lanes:literal, $many:literal, $features:literal,
+        $t:ident, $v:ty, $lanes:literal, $sums:literal, $features:literal,
         $splat:ident, $load:ident, $store:ident,
         load_first($from:ident, $load_count:ident) = $load_first:expr,
         store_first($to:ident, $store_count:ident, $stored:ident) = $store_first:expr,
@@ -50,7 +50,7 @@ macro_rules! vectors {
             type T = core::primitive::$t;
             type V = $v;
             const LANES: usize = $lanes;
-            const MANY_REGISTERS: bool = $many;
+            const SUMS: usize = $sums;
 
             #[inline(always)]
             fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
@@ -104,7 +104,7 @@ pub(crate) mod avx512 {
     const SIGN_OF_SECOND: i32 = 0b1101_1000;
 
     vectors! {
-        f32, __m512, 16, true, "avx512f,avx512dq,avx2,fma",
+        f32, __m512, 16, 24, "avx512f,avx512dq,avx2,fma",
         _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
         load_first(from, count) = _mm512_maskz_loadu_ps((1u16 << count) - 1, from),
         store_first(to, count, v) = _mm512_mask_storeu_ps(to, (1u16 << count) - 1, v),
@@ -129,7 +129,7 @@ pub(crate) mod avx512 {
     }
 
     vectors! {
-        f64, __m512d, 8, true, "avx512f,avx512dq,avx2,fma",
+        f64, __m512d, 8, 24, "avx512f,avx512dq,avx2,fma",
         _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
         load_first(from, count) = _mm512_maskz_loadu_pd((1u8 << count) - 1, from),
         store_first(to, count, v) = _mm512_mask_storeu_pd(to, (1u8 << count) - 1, v),
@@ -188,7 +188,7 @@ pub(crate) mod avx2 {
     }
 
     vectors! {
-        f32, __m256, 8, false, "avx2,fma",
+        f32, __m256, 8, 12, "avx2,fma",
         _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
         load_first(from, count) = _mm256_maskload_ps(from, mask_32(count)),
         store_first(to, count, v) = _mm256_maskstore_ps(to, mask_32(count), v),
@@ -217,7 +217,7 @@ pub(crate) mod avx2 {
     }
 
     vectors! {
-        f64, __m256d, 4, false, "avx2,fma",
+        f64, __m256d, 4, 12, "avx2,fma",
         _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
         load_first(from, count) = _mm256_maskload_pd(from, mask_64(count)),
         store_first(to, count, v) = _mm256_maskstore_pd(to, mask_64(count), v),
