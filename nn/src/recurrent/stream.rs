@@ -38,7 +38,8 @@ use crate::{Error, Result};
 ///     stream.step(input, &mut output)?;
 ///     outputs.extend(output);
 /// }
-/// let (whole, last) = gru.forward(&Tape::inference().constant(sequence), None)?;
+/// let tape = Tape::inference();
+/// let (whole, last) = gru.forward(&tape.constant(sequence), None)?;
 /// assert_eq!(outputs, whole.value().to_vec());
 /// assert_eq!(&stream.h()?, last.value());
 /// # Ok::<(), refrain_nn::Error>(())
