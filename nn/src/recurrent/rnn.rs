@@ -31,7 +31,7 @@ use crate::Result;
 /// `bias_hh_l{k}` `[hidden_size]`; those of the second direction end in `_reverse`. All start
 /// uniformly in ±1/√hidden_size.
 ///
-/// Each layer and direction is one node on the tape, whatever the length of the sequence.
+/// The whole sequence, with all layers and directions, is one node on the tape.
 /// [`RNNCell`](crate::RNNCell) is the same step by step.
 ///
 /// ```

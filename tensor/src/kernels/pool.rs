@@ -1,8 +1,7 @@
 //! Memory for tensors and for the inside of kernels, used again and again.
 //!
 //! A training step needs the same large buffers as the step before. To hand them back to the
-//! operating system and take them anew costs a page fault for every four kilobytes, which can be a
-//! third of a small step. So some buffers are kept when they are given up, and the next kernel that
+//! operating system and take them anew costs a page fault for every four kilobytes. So some buffers are kept when they are given up, and the next kernel that
 //! needs about as much gets them back.
 
 #![allow(unsafe_code)] // buffers are not set to 0 before they are written

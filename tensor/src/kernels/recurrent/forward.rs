@@ -68,9 +68,8 @@ impl<T: Real> Layer<T> {
         if columns.width == sizes.state {
             // Every number is written below.
             h.clear();
-            match T::room(size) {
-                Ok(room) if h.capacity() < size => *h = room,
-                _ => h.reserve(size),
+            if h.capacity() < size {
+                *h = T::room(size).unwrap_or_else(|_| Vec::with_capacity(size));
             }
         } else {
             h.resize(size, T::ZERO);

@@ -5,10 +5,10 @@
 //! input features, H for hidden units, S for the size of the state that is carried (H, or the
 //! projection's), G for the number of gates. x is [N, I], W_ih [G·H, I], W_hh [G·H, S].
 //!
-//! The skeleton is the same for the whole family. [`forward`](Layer::forward) computes W_ih x + b
-//! for many steps at once, then goes step by step: a tile of sums starts from that, W_hh h is added
-//! with the weights packed once for all steps, and while the tile is at hand the gates become the
-//! new state. [`backward`] runs the same loop the other way: a tile of ∂h starts from the gradient
+//! The skeleton is the same for the whole family. [`forward`](Layer::forward) goes step by step: a
+//! tile of sums starts from the bias, W_ih x and W_hh h are added with the weights packed once for
+//! all steps, and while the tile is at hand the gates become the new state. Where a step has few
+//! rows, and in a GRU, W_ih x + b is computed for many steps at once before. [`backward`] runs the same loop the other way: a tile of ∂h starts from the gradient
 //! of the output, gets ∂a W_hh of the step after, and becomes the gradients ∂a of the gates'
 //! arguments. The gradients of the weights are products over all steps at the end.
 //!
@@ -16,7 +16,8 @@
 //! and `gru`.
 //!
 //! Threads split the sequences of the batch, and meet once for the whole sequence. Where there are
-//! too few sequences and many units, they split the units, and meet at each step.
+//! too few sequences, or more weights than a core's own cache holds, they split the units, and meet
+//! at each step.
 
 mod arithmetic;
 mod backward;
