@@ -14,7 +14,7 @@ use super::{
     pool::Buffer,
     product::Product,
     simd::{Path, Simd, Work},
-    tile::{self, Grid, Left, Place, most_rows, rows_that_fit, tiles},
+    tile::{self, Grid, Left, most_rows, rows_that_fit, tiles},
 };
 use crate::{Number, Real, parallel};
 
@@ -110,18 +110,8 @@ impl<S: Simd> Block<'_, S> {
     fn tile(&self, panels: &Panels<S::T>, panel: usize, (row, rows): (usize, usize), left: Left<S::T>) {
         let n = self.b.columns();
         let column = panel * C * S::LANES;
-        let lanes = |v: usize| (n - column).saturating_sub(v * S::LANES).min(S::LANES);
-        let start = |v: usize| self.c.0.wrapping_add(row * n + column + v * S::LANES);
-        let to = Grid::new(C, self.c.0, |v| Place { start: start(v), row_step: n, lanes: lanes(v) });
-        let from = if self.add {
-            Grid::new(C, std::ptr::null(), |v| Place {
-                start: start(v).cast_const(),
-                row_step: n,
-                lanes: lanes(v),
-            })
-        } else {
-            Grid::zeros()
-        };
+        let to = Grid::of_rows(self.c.0.wrapping_add(row * n + column), n, n - column);
+        let from = if self.add { to.as_source() } else { Grid::zeros() };
         let product = tile::Product::of_panels::<S>(rows, left, (panels, &(panel..panel + 1), usize::MAX));
         // SAFETY: the rows are of this piece and the lanes below n, so the addresses lie in the
         // result, and nobody else writes them; `left` holds `rows` rows and the panel as many

@@ -21,9 +21,6 @@ const LINE: usize = 64;
 /// The most vectors in a tile.
 const TILE: usize = 24;
 
-/// The most vectors in a row of a tile.
-const WIDEST: usize = 9;
-
 /// Room for the sums of a tile, row after row.
 pub(crate) type Sums<S> = [MaybeUninit<<S as Simd>::V>; TILE];
 
@@ -73,31 +70,28 @@ pub(crate) struct Right<T> {
     pub(crate) ahead: *const T,
 }
 
-/// Where the sums of a tile come from, or go to: vector v of row r lies at
-/// `start + r * row_step`, for each vector with its own.
+/// Where the sums of a tile come from, or go to. The vectors of a row come in groups: those of one
+/// group, such as the gates of some units, lie `step` apart, and the next group is a vector further.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid<P> {
-    pub(crate) vectors: [Place<P>; WIDEST],
-}
-
-/// A vector of each row of a tile.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<P> {
+    /// The first vector of the first row.
     pub(crate) start: P,
     pub(crate) row_step: usize,
-    /// How many lanes there are, 0 for none: then the sums start from 0, or are dropped.
+    /// Vectors in a group, and from one to the next.
+    pub(crate) group: usize,
+    pub(crate) step: usize,
+    /// How many lanes each vector of a group has, over all groups. Where they end, sums start from 0,
+    /// or are dropped.
     pub(crate) lanes: usize,
+    /// Where the last vector of each group lies instead, for all rows.
+    pub(crate) apart: Option<P>,
 }
 
-impl<P: Copy> Grid<P> {
-    /// From a place for each of `count` vectors.
+impl<P> Grid<P> {
+    /// Vectors side by side, `lanes` in all.
     #[inline(always)]
-    pub(crate) fn new(count: usize, none: P, place: impl Fn(usize) -> Place<P>) -> Self {
-        let mut vectors = [Place { start: none, row_step: 0, lanes: 0 }; WIDEST];
-        for (k, vector) in vectors.iter_mut().enumerate().take(count) {
-            *vector = place(k);
-        }
-        Self { vectors }
+    pub(crate) fn of_rows(start: P, row_step: usize, lanes: usize) -> Self {
+        Self { start, row_step, group: 1, step: 0, lanes, apart: None }
     }
 }
 
@@ -105,20 +99,49 @@ impl<T> Grid<*const T> {
     /// Sums from 0.
     #[inline(always)]
     pub(crate) fn zeros() -> Self {
-        let none = Place { start: std::ptr::null(), row_step: 0, lanes: 0 };
-        Self { vectors: [none; WIDEST] }
+        Self::of_rows(std::ptr::null(), 0, 0)
+    }
+
+    /// The first V vectors of a row: where they start, the step to the next row, and their lanes.
+    #[inline(always)]
+    fn vectors<const V: usize>(&self, width: usize) -> [(*const T, usize, usize); V] {
+        let (mut within, mut before, mut lanes) = (0, 0, self.lanes);
+        let mut vectors = [(self.start, 0, 0); V];
+        for vector in &mut vectors {
+            let last = within + 1 == self.group;
+            *vector = match self.apart {
+                Some(apart) if last => (apart.wrapping_add(before), 0, lanes.min(width)),
+                _ => (self.start.wrapping_add(before + within * self.step), self.row_step, lanes.min(width)),
+            };
+            within += 1;
+            if last {
+                (within, before, lanes) = (0, before + width, lanes.saturating_sub(width));
+            }
+        }
+        vectors
+    }
+}
+
+impl<T> Grid<*mut T> {
+    /// Sums from where these go.
+    #[inline(always)]
+    pub(crate) fn as_source(&self) -> Grid<*const T> {
+        let Self { start, row_step, group, step, lanes, apart } = *self;
+        Grid {
+            start: start.cast_const(),
+            row_step,
+            group,
+            step,
+            lanes,
+            apart: apart.map(<*mut T>::cast_const),
+        }
     }
 }
 
 /// The room of a tile as a place for its sums.
 #[inline(always)]
 pub(crate) fn into_room<S: Simd>(sums: &mut Sums<S>, vectors: usize) -> Grid<*mut S::T> {
-    let start = sums.as_mut_ptr().cast::<S::T>();
-    Grid::new(vectors, start, |k| Place {
-        start: start.wrapping_add(k * S::LANES),
-        row_step: vectors * S::LANES,
-        lanes: S::LANES,
-    })
+    Grid::of_rows(sums.as_mut_ptr().cast::<S::T>(), vectors * S::LANES, vectors * S::LANES)
 }
 
 /// A tile of some rows with one panel, or of one row with [`panels_a_row`] panels.
@@ -234,7 +257,8 @@ impl<T: crate::Real> Product<T> {
                 // SAFETY: the caller's.
                 unsafe {
                     let mut sums = [[s.splat(T::ZERO); V]; R];
-                    for (v, &Place { start, row_step, lanes }) in from.vectors[..V].iter().enumerate() {
+                    let places = from.vectors::<V>(S::LANES);
+                    for (v, &(start, row_step, lanes)) in places.iter().enumerate() {
                         if lanes > 0 {
                             for (r, sums) in sums.iter_mut().enumerate() {
                                 sums[v] = s.load_first(start.add(r * row_step), lanes);
@@ -243,9 +267,13 @@ impl<T: crate::Real> Product<T> {
                     }
                     for Term { depth, left, right } in terms {
                         let mut offsets = [0; V];
-                        for (v, offset) in offsets.iter_mut().enumerate() {
-                            let panel = if V > 4 { v / vectors } else { 0 };
-                            *offset = panel * right.panel_step + (v - panel * vectors) * S::LANES;
+                        let (mut panel, mut within) = (0, 0);
+                        for offset in &mut offsets {
+                            *offset = panel + within * S::LANES;
+                            within += 1;
+                            if V > 4 && within == vectors {
+                                (panel, within) = (panel + right.panel_step, 0);
+                            }
                         }
                         let (mut a, mut b, mut ahead) = (left.start, right.start, right.ahead);
                         for _ in 0..depth {
@@ -265,10 +293,11 @@ impl<T: crate::Real> Product<T> {
                             b = b.add(right.step);
                         }
                     }
-                    for (v, &Place { start, row_step, lanes }) in to.vectors[..V].iter().enumerate() {
+                    let places = to.as_source().vectors::<V>(S::LANES);
+                    for (v, &(start, row_step, lanes)) in places.iter().enumerate() {
                         if lanes > 0 {
                             for (r, sums) in sums.iter().enumerate() {
-                                s.store_first(start.add(r * row_step), lanes, sums[v]);
+                                s.store_first(start.cast_mut().add(r * row_step), lanes, sums[v]);
                             }
                         }
                     }

@@ -6,7 +6,7 @@
 use super::{
     matrix::Matrix,
     simd::{Path, Simd, Work},
-    tile::{self, Grid, Left, Place, Right, Term},
+    tile::{self, Grid, Left, Right, Term},
 };
 use crate::{Number, Real, parallel};
 
@@ -71,16 +71,9 @@ fn by_rows<S: Simd>(s: S, x: &[S::T], b: Matrix<'_, S::T>, c: &mut [S::T]) {
         let left = Left::rows(x.as_ptr(), 0);
         let terms = [Term { depth: x.len(), left, right }, Term::none()];
         let product = tile::Product { rows: 1, vectors: 1, panels: P, terms };
-        let c = c.as_mut_ptr();
-        let place = |k: usize| c.wrapping_add(k * S::LANES);
-        let to = Grid::new(P, c, |k| Place { start: place(k), row_step: 0, lanes: S::LANES });
-        let from = Grid::new(P, c.cast_const(), |k| Place {
-            start: place(k).cast_const(),
-            row_step: 0,
-            lanes: S::LANES,
-        });
+        let to = Grid::of_rows(c.as_mut_ptr(), 0, P * S::LANES);
         // SAFETY: `c` holds P vectors, and so does each row of `b` from `first` on.
-        unsafe { product.run(s, &from, &to) };
+        unsafe { product.run(s, &to.as_source(), &to) };
     }
 }
 

@@ -24,11 +24,16 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
     /// Whether part of the gradient of h goes past W_hh to the step before.
     const CARRIES: bool = false;
 
-    /// Turns the sums of one vector of units, as many as there are gates, into the new state.
+    /// What can be done with the sum of a gate alone. It is done for all sums of a tile before the
+    /// first new state: functions of one vector after another do not wait for each other.
+    fn activate<S: Simd>(self, s: S, gate: usize, sum: S::V) -> S::V;
+
+    /// Turns the activated sums of one vector of units, as many as there are gates, into the new
+    /// state.
     ///
     /// # Safety
     /// The places are those of `units.lanes` units.
-    unsafe fn forward<S: Simd>(self, s: S, sums: &[S::V; 4], units: &ForwardUnits<S::T>);
+    unsafe fn forward<S: Simd>(self, s: S, gates: &[S::V; 4], units: &ForwardUnits<S::T>);
 
     /// Turns the gradient of the new state into those of the gates' arguments and of the states
     /// before.

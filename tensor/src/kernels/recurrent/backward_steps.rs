@@ -12,7 +12,7 @@ use crate::{
     kernels::{
         panels::Panels,
         simd::Simd,
-        tile::{Grid, Left, Place, Product, Sums, Term, cover, into_room, no_sums},
+        tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
     },
     parallel,
 };
@@ -145,21 +145,6 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         unsafe { product.run(self.s, from, to) };
     }
 
-    /// Columns of a matrix from a row on, vector by vector.
-    #[inline(always)]
-    fn columns<P: Copy>(
-        panels: &Range<usize>,
-        columns: usize,
-        row_step: usize,
-        none: P,
-        start: impl Fn(usize) -> P,
-    ) -> Grid<P> {
-        Grid::new(panels.len() * 2, none, |v| {
-            let column = (panels.start * 2 + v) * S::LANES;
-            Place { start: start(column), row_step, lanes: columns.saturating_sub(column).min(S::LANES) }
-        })
-    }
-
     /// The gradients of the states of some rows: of the output, and ∂a W_hh of the step after.
     fn states(&self, group: &Group, panels: Range<usize>, finish: bool) {
         let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
@@ -174,15 +159,14 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                     || {
                         let mut sums = no_sums::<S>();
                         let row = group.row + first;
-                        let dh = self.sweep.dh.as_ptr().wrapping_add(row * width + first_column);
-                        let from = Self::columns(&panels, state, width, dh, |column| dh.wrapping_add(column));
+                        let column = panels.start * 2 * S::LANES;
+                        let dh = self.sweep.dh.as_ptr().wrapping_add(row * width + first_column + column);
+                        let from = Grid::of_rows(dh, width, state - column);
                         let to = if finish {
                             into_room::<S>(&mut sums, panels.len() * 2)
                         } else {
-                            let d_state = self.d_state.wrapping_add(row * state);
-                            Self::columns(&panels, state, state, d_state, |column| {
-                                d_state.wrapping_add(column)
-                            })
+                            let d_state = self.d_state.wrapping_add(row * state + column);
+                            Grid::of_rows(d_state, state, state - column)
                         };
                         // What goes past the weights, or came in at the end of the sequence.
                         let carries = A::CARRIES || group.after.is_none();
@@ -205,9 +189,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                                     &panels,
                                     #[inline(always)]
                                     |k, r, column, lanes| {
-                                        let Place { start, row_step, lanes: _ } =
-                                            to.vectors[k % (panels.len() * 2)];
-                                        let sum = start.add(r * row_step);
+                                        let v = k % (panels.len() * 2);
+                                        let sum = to.start.add(r * to.row_step + v * S::LANES);
                                         let carried = s.load_first(carry.add(r * state + column), lanes);
                                         s.store_first(sum, lanes, s.add(s.load_first(sum, lanes), carried));
                                     },
@@ -298,13 +281,13 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             panels,
             (rows.count, A::GRADIENTS * self.sweep.sizes.hidden),
             |panels, first, count| {
-                let row = (sequence + first) * state;
+                let column = panels.start * 2 * S::LANES;
+                let place = (sequence + first) * state + column;
                 let (h_0, carry) =
-                    (self.h_0.wrapping_add(row), self.carried_h.wrapping_add(row).cast_const());
-                let to = Self::columns(&panels, state, state, h_0, |column| h_0.wrapping_add(column));
-                let carried =
-                    Self::columns(&panels, state, state, carry, |column| carry.wrapping_add(column));
-                let from = if A::CARRIES { carried } else { Grid::zeros() };
+                    (self.h_0.wrapping_add(place), self.carried_h.wrapping_add(place).cast_const());
+                let to = Grid::of_rows(h_0, state, state - column);
+                let from =
+                    if A::CARRIES { Grid::of_rows(carry, state, state - column) } else { Grid::zeros() };
                 // SAFETY: the rows are of this part and the lanes end with the state.
                 unsafe { self.through_weights(rows.first, (first, count), &panels, (&from, &to)) };
             },

@@ -13,7 +13,7 @@ use crate::{
     kernels::{
         panels::Panels,
         simd::Simd,
-        tile::{Grid, Left, Place, Product, Term, cover, into_room, no_sums},
+        tile::{Grid, Left, Product, Term, cover, into_room, no_sums},
     },
 };
 
@@ -25,9 +25,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let start = self.sweep.x[(rows.first + row) * input..].as_ptr();
             let left = Left::rows(start, input);
             let gates = rows.gates.wrapping_add(row * self.step_of_gates());
-            let vectors = panels.len() * A::C;
-            let from = self.biases(&panels, vectors);
-            let to = self.gates_of_panels(gates, &panels, vectors);
+            let from = self.biases(&panels);
+            let to = self.gates_of_panels(gates, &panels);
             let product = Product::of_panels::<S>(count, left, (&layer.ih, &panels, row.div_ceil(count)));
             // SAFETY: the bias has a number for each place of the panels; the tile's rows of x and
             // of the gates are there, and the lanes end with the units.
@@ -37,42 +36,32 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
 
     /// What sums of W_ih x start from, in each row.
     #[inline(always)]
-    fn biases(&self, panels: &Range<usize>, vectors: usize) -> Grid<*const S::T> {
-        let bias = self.layer.bias[panels.start * A::C * S::LANES..].as_ptr();
-        Grid::new(vectors, bias, |v| Place {
-            start: bias.wrapping_add(v * S::LANES),
-            row_step: 0,
-            lanes: S::LANES,
-        })
+    fn biases(&self, panels: &Range<usize>) -> Grid<*const S::T> {
+        let width = A::C * S::LANES;
+        let bias = self.layer.bias[panels.start * width..].as_ptr();
+        Grid::of_rows(bias, 0, panels.len() * width)
     }
 
     /// What sums of W_hh h start from, where W_ih x + b has been computed.
     #[inline(always)]
-    fn projected(&self, gates: *mut S::T, panels: &Range<usize>, vectors: usize) -> Grid<*const S::T> {
-        let gates = self.gates_of_panels(gates, panels, vectors);
-        Grid::new(vectors, std::ptr::null(), |v| {
-            let Place { start, row_step, lanes } = gates.vectors[v];
-            if A::APART && v % A::GATES + 1 == A::GATES {
-                let unit = (panels.start * A::GROUPS + v / A::GATES) * S::LANES;
-                let start = self.layer.bias_apart.as_ptr().wrapping_add(unit);
-                return Place { start, row_step: 0, lanes };
-            }
-            Place { start: start.cast_const(), row_step, lanes }
-        })
+    fn projected(&self, gates: *mut S::T, panels: &Range<usize>) -> Grid<*const S::T> {
+        let gates = self.gates_of_panels(gates, panels).as_source();
+        let bias = self.layer.bias_apart.as_ptr().wrapping_add(panels.start * A::GROUPS * S::LANES);
+        Grid { apart: A::APART.then_some(bias), ..gates }
     }
 
     /// Where the gates of the panels' units are, vector by vector.
     #[inline(always)]
-    fn gates_of_panels(&self, gates: *mut S::T, panels: &Range<usize>, vectors: usize) -> Grid<*mut S::T> {
-        let hidden = self.layer.sizes.hidden;
-        Grid::new(vectors, gates, |v| {
-            let unit = (panels.start * A::GROUPS + v / A::GATES) * S::LANES;
-            Place {
-                start: gates.wrapping_add(v % A::GATES * hidden + unit),
-                row_step: self.step_of_gates(),
-                lanes: hidden.saturating_sub(unit).min(S::LANES),
-            }
-        })
+    fn gates_of_panels(&self, gates: *mut S::T, panels: &Range<usize>) -> Grid<*mut S::T> {
+        let (hidden, unit) = (self.layer.sizes.hidden, panels.start * A::GROUPS * S::LANES);
+        Grid {
+            start: gates.wrapping_add(unit),
+            row_step: self.step_of_gates(),
+            group: A::GATES,
+            step: hidden,
+            lanes: hidden - unit,
+            apart: None,
+        }
     }
 
     /// Some units of the rows that follow states of one kind.
@@ -119,9 +108,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 let (from, terms) = if self.in_one {
                     let x = self.sweep.x[tile.row * layer.sizes.input..].as_ptr();
                     let left = Left::rows(x, layer.sizes.input);
-                    (self.biases(&panels, vectors), [Term::of(left, &layer.ih, &panels, place), of_h])
+                    (self.biases(&panels), [Term::of(left, &layer.ih, &panels, place), of_h])
                 } else {
-                    (self.projected(tile.gates, &panels, vectors), [of_h, Term::none()])
+                    (self.projected(tile.gates, &panels), [of_h, Term::none()])
                 };
                 let product = Product { rows: tile.rows, vectors: A::C, panels: panels.len(), terms };
                 let to = into_room::<S>(&mut sums, vectors);
@@ -130,16 +119,21 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 // sums of the tile are written before they are read.
                 unsafe {
                     product.run(s, &from, &to);
+                    for sums in sums[..tile.rows * vectors].chunks_exact_mut(A::GATES) {
+                        for (gate, sum) in sums.iter_mut().enumerate() {
+                            sum.write(self.cell.activate(s, gate, sum.assume_init()));
+                        }
+                    }
                     self.each(
                         &tile,
                         &panels,
                         #[inline(always)]
                         |k, units| {
-                            let mut of_gates = [s.splat(S::T::ZERO); 4];
-                            for (gate, sum) in of_gates[..A::GATES].iter_mut().enumerate() {
-                                *sum = sums[k + gate].assume_init();
+                            let mut gates = [s.splat(S::T::ZERO); 4];
+                            for (place, gate) in gates[..A::GATES].iter_mut().enumerate() {
+                                *gate = sums[k + place].assume_init();
                             }
-                            self.cell.forward(s, &of_gates, units);
+                            self.cell.forward(s, &gates, units);
                         },
                     );
                 }
@@ -190,14 +184,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let row = rows.first + first;
             let start = self.unprojected.wrapping_add(row * hidden).cast_const();
             let left = Left::rows(start, hidden);
-            let to = Grid::new(panels.len() * 2, self.output.h, |v| {
-                let column = (panels.start * 2 + v) * S::LANES;
-                Place {
-                    start: self.output.h.wrapping_add(row * self.output.h_step + column),
-                    row_step: self.output.h_step,
-                    lanes: state.saturating_sub(column).min(S::LANES),
-                }
-            });
+            let column = panels.start * 2 * S::LANES;
+            let to = self.output.h.wrapping_add(row * self.output.h_step + column);
+            let to = Grid::of_rows(to, self.output.h_step, state - column);
             let product = Product::of_panels::<S>(count, left, (hr, &panels, first.div_ceil(count)));
             // SAFETY: the tile's rows are of this part, the lanes end with the state.
             unsafe { product.run(s, &Grid::zeros(), &to) };

@@ -29,8 +29,12 @@ impl Arithmetic for GatedUnit {
     const CARRIES: bool = true;
 
     #[inline(always)]
-    unsafe fn forward<S: Simd>(self, s: S, sums: &[S::V; 4], units: &ForwardUnits<S::T>) {
-        let (r, z, q) = (sigmoid(s, sums[0]), sigmoid(s, sums[1]), sums[2]);
+    fn activate<S: Simd>(self, s: S, gate: usize, sum: S::V) -> S::V {
+        if gate < 2 { sigmoid(s, sum) } else { sum }
+    }
+
+    #[inline(always)]
+    unsafe fn forward<S: Simd>(self, s: S, &[r, z, q, _]: &[S::V; 4], units: &ForwardUnits<S::T>) {
         let lanes = units.lanes;
         // SAFETY: the caller's.
         unsafe {

@@ -24,9 +24,12 @@ impl Arithmetic for LongShortTermMemory {
     const CELL: bool = true;
 
     #[inline(always)]
-    unsafe fn forward<S: Simd>(self, s: S, sums: &[S::V; 4], units: &ForwardUnits<S::T>) {
-        let (i, f) = (sigmoid(s, sums[0]), sigmoid(s, sums[1]));
-        let (g, o) = (tanh(s, sums[2]), sigmoid(s, sums[3]));
+    fn activate<S: Simd>(self, s: S, gate: usize, sum: S::V) -> S::V {
+        if gate == 2 { tanh(s, sum) } else { sigmoid(s, sum) }
+    }
+
+    #[inline(always)]
+    unsafe fn forward<S: Simd>(self, s: S, &[i, f, g, o]: &[S::V; 4], units: &ForwardUnits<S::T>) {
         let lanes = units.lanes;
         // SAFETY: the caller's.
         unsafe {

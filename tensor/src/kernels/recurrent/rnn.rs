@@ -25,11 +25,15 @@ impl Arithmetic for Simple {
     const GRADIENTS: usize = 1;
 
     #[inline(always)]
-    unsafe fn forward<S: Simd>(self, s: S, sums: &[S::V; 4], units: &ForwardUnits<S::T>) {
-        let h = match self {
-            Self::Tanh => tanh(s, sums[0]),
-            Self::ReLU => s.max(s.splat(S::T::ZERO), sums[0]),
-        };
+    fn activate<S: Simd>(self, s: S, _: usize, sum: S::V) -> S::V {
+        match self {
+            Self::Tanh => tanh(s, sum),
+            Self::ReLU => s.max(s.splat(S::T::ZERO), sum),
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn forward<S: Simd>(self, s: S, &[h, ..]: &[S::V; 4], units: &ForwardUnits<S::T>) {
         // SAFETY: the caller's.
         unsafe { s.store_first(units.h, units.lanes, h) };
     }
