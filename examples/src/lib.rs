@@ -30,4 +30,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../../docs/recurrent.md")]
     struct Recurrent;
+    #[doc = include_str!("../../docs/lecture.md")]
+    struct Lecture;
+    #[doc = include_str!("../../docs/lecture.zh.md")]
+    struct LectureInChinese;
 }
