@@ -80,13 +80,14 @@ impl<T: Real> Panels<T> {
         self.width
     }
 
-    /// Where to look ahead while `tile`, one of the tiles that go through a panel one after another,
-    /// is computed: each asks for a cache line a row, so the first ones fetch the next panel.
-    pub(crate) fn ahead(&self, panel: usize, tile: usize) -> *const T {
-        let lines_a_row = (self.width * size_of::<T>()).div_ceil(LINE);
+    /// Where to look ahead while the tile at `place` is computed, one of those that go through some
+    /// panels one after another: each asks for a cache line a row, so that the first ones fetch as many
+    /// panels from `next` on.
+    pub(crate) fn ahead(&self, next: usize, place: usize, panels: usize) -> *const T {
+        let lines_a_row = (panels * self.width * size_of::<T>()).div_ceil(LINE);
         let row = self.depth * LINE / size_of::<T>();
-        let next = self.panel(0).wrapping_add((panel + 1) * self.panel_step());
-        if tile < lines_a_row { next.wrapping_add(tile * row) } else { self.panel(panel) }
+        let place = if place < lines_a_row { place } else { 0 };
+        self.panel(0).wrapping_add(next * self.panel_step() + place * row)
     }
 
     /// Where a panel begins.
@@ -124,15 +125,23 @@ fn pack_panel<T: Real>(
         return;
     }
     for (block, to) in to.chunks_mut(BLOCK * width).enumerate() {
+        let rows = to.len() / width;
+        let to = to.as_mut_ptr().cast::<T>();
         for place in 0..width {
-            let Some(column) = column(place) else {
-                to.chunks_exact_mut(width).for_each(|row| _ = row[place].write(T::ZERO));
-                continue;
-            };
-            let from = b.pointer(block * BLOCK, column);
-            for (k, row) in to.chunks_exact_mut(width).enumerate() {
-                // SAFETY: the panel has a row for each row of `b`.
-                row[place].write(unsafe { *from.offset(k as isize * row_stride) });
+            let from = column(place).map(|column| b.pointer(block * BLOCK, column));
+            // SAFETY: the panel has a row for each row of `b`, and each row a number for each place.
+            unsafe {
+                let to = to.add(place);
+                match from {
+                    None => (0..rows).for_each(|k| to.add(k * width).write(T::ZERO)),
+                    Some(from) if row_stride == 1 && rows == BLOCK => {
+                        (0..BLOCK).for_each(|k| to.add(k * width).write(*from.add(k)));
+                    }
+                    Some(from) => {
+                        let place = |k| from.offset(k as isize * row_stride);
+                        (0..rows).for_each(|k| to.add(k * width).write(*place(k)));
+                    }
+                }
             }
         }
     }

@@ -18,16 +18,16 @@ use super::{panels::Panels, simd::Simd};
 /// The bytes of a cache line.
 const LINE: usize = 64;
 
-/// The most vectors in a tile.
-const TILE: usize = 24;
+/// Room for the vectors of two tiles.
+const ROOM: usize = 48;
 
-/// Room for the sums of a tile, row after row.
-pub(crate) type Sums<S> = [MaybeUninit<<S as Simd>::V>; TILE];
+/// Room for the sums of a tile, or of two side by side, row after row.
+pub(crate) type Sums<S> = [MaybeUninit<<S as Simd>::V>; ROOM];
 
 /// Room for a tile.
 #[inline(always)]
 pub(crate) fn no_sums<S: Simd>() -> Sums<S> {
-    [const { MaybeUninit::uninit() }; TILE]
+    [const { MaybeUninit::uninit() }; ROOM]
 }
 
 /// The most rows of a tile with `vectors` vectors in a row.
@@ -138,10 +138,16 @@ impl<T> Grid<*mut T> {
     }
 }
 
-/// The room of a tile as a place for its sums.
+/// The room of a tile as a place for its sums: `vectors` from the `first` one of each row on, where
+/// a row has `width` of them.
 #[inline(always)]
-pub(crate) fn into_room<S: Simd>(sums: &mut Sums<S>, vectors: usize) -> Grid<*mut S::T> {
-    Grid::of_rows(sums.as_mut_ptr().cast::<S::T>(), vectors * S::LANES, vectors * S::LANES)
+pub(crate) fn into_room<S: Simd>(
+    sums: &mut Sums<S>,
+    first: usize,
+    (vectors, width): (usize, usize),
+) -> Grid<*mut S::T> {
+    let start = sums[first..].as_mut_ptr().cast::<S::T>();
+    Grid::of_rows(start, width * S::LANES, vectors * S::LANES)
 }
 
 /// A tile of some rows with one panel, or of one row with [`panels_a_row`] panels.
@@ -163,14 +169,20 @@ pub(crate) struct Term<T> {
 }
 
 impl<T: crate::Real> Term<T> {
-    /// With panels, for the tile at `place` among those that go through them one after another.
+    /// With panels, for the tile at `place` among those that go through them, or through as many as
+    /// are given together, one after another.
     #[inline(always)]
-    pub(crate) fn of(left: Left<T>, all: &Panels<T>, panels: &std::ops::Range<usize>, place: usize) -> Self {
+    pub(crate) fn of(
+        left: Left<T>,
+        all: &Panels<T>,
+        panels: &std::ops::Range<usize>,
+        (place, together): (usize, usize),
+    ) -> Self {
         let right = Right {
             start: all.panel(panels.start),
             step: all.width(),
             panel_step: all.panel_step(),
-            ahead: all.ahead(panels.start, place),
+            ahead: all.ahead((panels.start / together + 1) * together, place, together),
         };
         Self { depth: all.depth(), left, right }
     }
@@ -192,7 +204,7 @@ impl<T: crate::Real> Product<T> {
         left: Left<T>,
         (all, panels, place): (&Panels<T>, &std::ops::Range<usize>, usize),
     ) -> Self {
-        let terms = [Term::of(left, all, panels, place), Term::none()];
+        let terms = [Term::of(left, all, panels, (place, 1)), Term::none()];
         Self { rows, vectors: all.width() / S::LANES, panels: panels.len(), terms }
     }
 
@@ -203,14 +215,19 @@ impl<T: crate::Real> Product<T> {
     /// at most [`most_rows`] of them.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
-        debug_assert!(self.panels == 1 || (self.rows == 1 && self.panels == panels_a_row(self.vectors)));
+        debug_assert!(
+            self.rows * self.vectors * self.panels <= S::SUMS
+                && (self.panels == 1
+                    || (self.vectors, self.panels) == (2, 2)
+                    || (self.rows == 1 && self.panels == panels_a_row(self.vectors)))
+        );
         // SAFETY: the caller's.
         unsafe {
             match (self.vectors, self.panels) {
                 (2, 1) if self.terms[0].left.by_columns => self.of_vectors::<S, 2, true>(s, from, to),
                 (2, 1) => self.of_vectors::<S, 2, false>(s, from, to),
                 (3, 1) => self.of_vectors::<S, 3, false>(s, from, to),
-                (4, 1) => self.of_vectors::<S, 4, false>(s, from, to),
+                (2, 2) => self.of_vectors::<S, 4, false>(s, from, to),
                 (3, _) => self.rows_of::<S, 1, 9, false>(s, from, to),
                 _ => self.rows_of::<S, 1, 8, false>(s, from, to),
             }
@@ -271,7 +288,7 @@ impl<T: crate::Real> Product<T> {
                         for offset in &mut offsets {
                             *offset = panel + within * S::LANES;
                             within += 1;
-                            if V > 4 && within == vectors {
+                            if within == vectors {
                                 (panel, within) = (panel + right.panel_step, 0);
                             }
                         }
@@ -313,8 +330,7 @@ pub(crate) const fn panels_a_row(vectors: usize) -> usize {
     match vectors {
         1 => 8,
         2 => 4,
-        3 => 3,
-        _ => 2,
+        _ => 3,
     }
 }
 
@@ -326,26 +342,29 @@ pub(crate) fn rows_that_fit<S: Simd>(vectors: usize, step: usize) -> usize {
     if (step * size_of::<S::T>()).is_multiple_of(4096) { most.min(8) } else { most }
 }
 
-/// Calls `work(panels, first row, rows)` for tiles that together cover `rows` rows and the panels:
-/// a panel after the other, each with all rows; a single row takes several panels at once. `step` is
-/// from one row of the left operand to the next.
+/// Calls `work(blocks, first row, rows)` for tiles that together cover `rows` rows and the blocks, each
+/// of `panels` panels of `vectors` vectors: a block after the other, each with all rows. Few rows take
+/// the panels of a block at once, and a single row several blocks. `step` is from one row of the left
+/// operand to the next.
 #[inline(always)]
 pub(crate) fn cover<S: Simd>(
-    vectors: usize,
-    panels: std::ops::Range<usize>,
+    (vectors, panels): (usize, usize),
+    blocks: std::ops::Range<usize>,
     (rows, step): (usize, usize),
     mut work: impl FnMut(std::ops::Range<usize>, usize, usize),
 ) {
-    let mut first = panels.start;
+    let mut first = blocks.start;
     if rows == 1 {
-        let together = panels_a_row(vectors);
-        while first + together <= panels.end {
+        let together = panels_a_row(vectors) / panels;
+        while first + together <= blocks.end {
             work(first..first + together, 0, 1);
             first += together;
         }
     }
-    for panel in first..panels.end {
-        tiles(rows, rows_that_fit::<S>(vectors, step), |row, rows| work(panel..panel + 1, row, rows));
+    let few = rows * vectors * panels <= S::SUMS;
+    let most = if few { rows.max(1) } else { rows_that_fit::<S>(vectors, step) };
+    for block in first..blocks.end {
+        tiles(rows, most, |row, rows| work(block..block + 1, row, rows));
     }
 }
 

@@ -8,10 +8,15 @@ use crate::kernels::simd::Simd;
 pub(super) trait Arithmetic: Copy + Send + Sync {
     /// The number of gates, G: the sums that a unit needs.
     const GATES: usize;
-    /// Vectors of units in a panel.
+    /// Vectors of units whose gates are computed in one tile: a block.
     const GROUPS: usize;
+    /// Panels that hold the gates of a block. Half as many vectors in a panel's row leave room for
+    /// twice as many rows in a tile, so that the panel is read half as often.
+    const PANELS: usize = 1;
+    /// Vectors of gates in a block.
+    const WIDTH: usize = Self::GATES * Self::GROUPS;
     /// Vectors in a panel's row.
-    const C: usize = Self::GATES * Self::GROUPS;
+    const C: usize = Self::WIDTH / Self::PANELS;
     /// Numbers a unit that backward needs beside h and c: they lie H apart.
     const KEPT: usize;
     /// Numbers a unit that backward leaves in place of those: the gradients of the gates'

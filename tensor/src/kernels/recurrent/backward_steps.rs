@@ -150,7 +150,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
         let Columns { width, first: first_column } = self.sweep.columns;
         cover::<S>(
-            2,
+            (2, 1),
             panels,
             (group.rows, A::GRADIENTS * self.sweep.sizes.hidden),
             |panels, first, count| {
@@ -163,7 +163,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                         let dh = self.sweep.dh.as_ptr().wrapping_add(row * width + first_column + column);
                         let from = Grid::of_rows(dh, width, state - column);
                         let to = if finish {
-                            into_room::<S>(&mut sums, panels.len() * 2)
+                            into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2))
                         } else {
                             let d_state = self.d_state.wrapping_add(row * state + column);
                             Grid::of_rows(d_state, state, state - column)
@@ -209,12 +209,12 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The same before the projection: ∂h W_hr.
     fn unprojected(&self, hr: &Panels<S::T>, group: &Group, panels: Range<usize>) {
         let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
-        cover::<S>(2, panels, (group.rows, state), |panels, first, count| {
+        cover::<S>((2, 1), panels, (group.rows, state), |panels, first, count| {
             s.vectorize(
                 #[inline(always)]
                 || {
                     let mut sums = no_sums::<S>();
-                    let to = into_room::<S>(&mut sums, panels.len() * 2);
+                    let to = into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2));
                     let start = self.d_state.wrapping_add((group.row + first) * state).cast_const();
                     let left = Left::rows(start, state);
                     let product = Product::of_panels::<S>(count, left, (hr, &panels, first.div_ceil(count)));
@@ -277,7 +277,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     fn initial(&self, rows: Rows, sequence: usize, panels: Range<usize>) {
         let Sizes { state, .. } = self.sweep.sizes;
         cover::<S>(
-            2,
+            (2, 1),
             panels,
             (rows.count, A::GRADIENTS * self.sweep.sizes.hidden),
             |panels, first, count| {

@@ -152,20 +152,25 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
         let pieces =
             if self.pieces == 1 { 1 } else { self.pieces.min(rows.count.div_ceil(most_rows::<S>(A::C))) };
-        let panels = self.layer.ih.count();
         if pieces == 1 {
             // Few rows: the units are split instead.
-            return self.shared_panels(panels, |range| self.project_rows(rows, range));
+            return self.shared(self.blocks(), |blocks| self.project_rows(rows, blocks));
         }
         parallel::share(pieces, |piece| {
             let (from, to) = (rows.count * piece / pieces, rows.count * (piece + 1) / pieces);
-            self.project_rows(rows.part(from..to, self.step_of_gates()), 0..panels);
+            self.project_rows(rows.part(from..to, self.step_of_gates()), 0..self.blocks());
         });
     }
 
-    fn shared_panels(&self, panels: usize, work: impl Fn(Range<usize>) + Sync) {
-        let pieces = self.pieces.min(panels);
-        parallel::share(pieces, |piece| work(panels * piece / pieces..panels * (piece + 1) / pieces));
+    /// Calls `work` for ranges that together are all below `count`.
+    fn shared(&self, count: usize, work: impl Fn(Range<usize>) + Sync) {
+        let pieces = self.pieces.min(count);
+        parallel::share(pieces, |piece| work(count * piece / pieces..count * (piece + 1) / pieces));
+    }
+
+    /// The number of blocks of units.
+    fn blocks(&self) -> usize {
+        self.layer.hh.count() / A::PANELS
     }
 
     /// From the gates of one row to those of the next.
@@ -178,26 +183,26 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let gates = if Self::IN_PLACE { self.output.h } else { gates };
         let rows = Rows { first: 0, count: self.sweep.steps.batch(), gates };
         let (_, all) = self.tiles(rows, None, 0);
-        self.shared_panels(self.layer.hh.count(), |panels| {
+        self.shared(self.blocks(), |blocks| {
             if !self.in_one {
-                self.project_rows(rows, panels.clone());
+                self.project_rows(rows, blocks.clone());
             }
-            self.rows(all, panels);
+            self.rows(all, blocks);
         });
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
-            self.shared_panels(hr.count(), |panels| self.project_states(hr, rows, panels));
+            self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));
         }
     }
 
     /// One step of a part's rows, which follow `before`.
     fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, sequence: usize) {
         let (old, new) = self.tiles(rows, before, sequence);
-        self.shared_panels(self.layer.hh.count(), |panels| {
-            self.rows(old, panels.clone());
-            self.rows(new, panels);
+        self.shared(self.blocks(), |blocks| {
+            self.rows(old, blocks.clone());
+            self.rows(new, blocks);
         });
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
-            self.shared_panels(hr.count(), |panels| self.project_states(hr, rows, panels));
+            self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));
         }
     }
 

@@ -18,10 +18,11 @@ use crate::{
 };
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
-    /// W_ih x + b of consecutive rows, for some units.
-    pub(super) fn project_rows(&self, rows: Rows<S::T>, panels: Range<usize>) {
+    /// W_ih x + b of consecutive rows, for some blocks of units.
+    pub(super) fn project_rows(&self, rows: Rows<S::T>, blocks: Range<usize>) {
         let (s, layer, input) = (self.s, self.layer, self.layer.sizes.input);
-        cover::<S>(A::C, panels, (rows.count, input), |panels, row, count| {
+        let panels = blocks.start * A::PANELS..blocks.end * A::PANELS;
+        cover::<S>((A::C, 1), panels, (rows.count, input), |panels, row, count| {
             let start = self.sweep.x[(rows.first + row) * input..].as_ptr();
             let left = Left::rows(start, input);
             let gates = rows.gates.wrapping_add(row * self.step_of_gates());
@@ -46,28 +47,35 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     #[inline(always)]
     fn projected(&self, gates: *mut S::T, panels: &Range<usize>) -> Grid<*const S::T> {
         let gates = self.gates_of_panels(gates, panels).as_source();
-        let bias = self.layer.bias_apart.as_ptr().wrapping_add(panels.start * A::GROUPS * S::LANES);
+        let bias = self.layer.bias_apart.as_ptr().wrapping_add(Self::unit_of(panels));
         Grid { apart: A::APART.then_some(bias), ..gates }
+    }
+
+    /// The first unit of some panels.
+    #[inline(always)]
+    fn unit_of(panels: &Range<usize>) -> usize {
+        panels.start / A::PANELS * A::GROUPS * S::LANES
     }
 
     /// Where the gates of the panels' units are, vector by vector.
     #[inline(always)]
     fn gates_of_panels(&self, gates: *mut S::T, panels: &Range<usize>) -> Grid<*mut S::T> {
-        let (hidden, unit) = (self.layer.sizes.hidden, panels.start * A::GROUPS * S::LANES);
+        let (hidden, unit) = (self.layer.sizes.hidden, Self::unit_of(panels));
+        let first_gate = panels.start % A::PANELS * A::C;
         Grid {
-            start: gates.wrapping_add(unit),
+            start: gates.wrapping_add(first_gate * hidden + unit),
             row_step: self.step_of_gates(),
-            group: A::GATES,
+            group: A::GATES.min(panels.len() * A::C),
             step: hidden,
             lanes: hidden - unit,
             apart: None,
         }
     }
 
-    /// Some units of the rows that follow states of one kind.
-    pub(super) fn rows(&self, all: Tile<S::T>, panels: Range<usize>) {
-        cover::<S>(A::C, panels, (all.rows, all.h_step), |panels, first, rows| {
-            self.tile(self.below(all, first, rows), first.div_ceil(rows), panels);
+    /// Some blocks of units of the rows that follow states of one kind.
+    pub(super) fn rows(&self, all: Tile<S::T>, blocks: Range<usize>) {
+        cover::<S>((A::C, A::PANELS), blocks, (all.rows, all.h_step), |blocks, first, rows| {
+            self.tile(self.below(all, first, rows), first.div_ceil(rows), blocks);
         });
     }
 
@@ -88,37 +96,29 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
     }
 
-    /// One tile, the one at `place` among those of its panel: the sums, W_hh h, the new states. One
-    /// row may take several panels at once.
+    /// One tile, the one at `place` among those of its block: the sums, W_hh h, the new states. One
+    /// row may take several blocks at once.
     #[inline(never)]
-    fn tile(&self, tile: Tile<S::T>, place: usize, panels: Range<usize>) {
-        let (s, layer) = (self.s, self.layer);
+    fn tile(&self, tile: Tile<S::T>, place: usize, blocks: Range<usize>) {
+        let s = self.s;
         s.vectorize(
             #[inline(always)]
             || {
                 let mut sums = no_sums::<S>();
-                let vectors = panels.len() * A::C;
-                let left = Left::rows(tile.h_before, tile.h_step);
-                // Before the first step there is nothing to add.
-                let of_h = if tile.h_before.is_null() {
-                    Term::none()
-                } else {
-                    Term::of(left, &layer.hh, &panels, place)
-                };
-                let (from, terms) = if self.in_one {
-                    let x = self.sweep.x[tile.row * layer.sizes.input..].as_ptr();
-                    let left = Left::rows(x, layer.sizes.input);
-                    (self.biases(&panels), [Term::of(left, &layer.ih, &panels, place), of_h])
-                } else {
-                    (self.projected(tile.gates, &panels), [of_h, Term::none()])
-                };
-                let product = Product { rows: tile.rows, vectors: A::C, panels: panels.len(), terms };
-                let to = into_room::<S>(&mut sums, vectors);
-                // SAFETY: all places are of rows of this part and units of these panels, and lanes
+                let vectors = blocks.len() * A::WIDTH;
+                let panels = blocks.start * A::PANELS..blocks.end * A::PANELS;
+                // Panels that fit a tile together are used together: few rows make few chains of
+                // multiply-adds each.
+                let together = if tile.rows * vectors <= S::SUMS { panels.len() } else { 1 };
+                // SAFETY: all places are of rows of this part and units of these blocks, and lanes
                 // end with the units. `h_before` has a row of states for each row of the tile. All
                 // sums of the tile are written before they are read.
                 unsafe {
-                    product.run(s, &from, &to);
+                    for (k, first) in panels.clone().step_by(together).enumerate() {
+                        let to = into_room::<S>(&mut sums, k * A::C, (together * A::C, vectors));
+                        let place = place * (panels.len() / together) + k;
+                        self.sums(&tile, first..first + together, place, &to);
+                    }
                     for sums in sums[..tile.rows * vectors].chunks_exact_mut(A::GATES) {
                         for (gate, sum) in sums.iter_mut().enumerate() {
                             sum.write(self.cell.activate(s, gate, sum.assume_init()));
@@ -126,7 +126,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                     }
                     self.each(
                         &tile,
-                        &panels,
+                        &blocks,
                         #[inline(always)]
                         |k, units| {
                             let mut gates = [s.splat(S::T::ZERO); 4];
@@ -141,18 +141,42 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         );
     }
 
+    /// The sums of a tile: the one at `place` among those that go through these panels' block.
+    ///
+    /// # Safety
+    /// The tile's states before are there, and `to` has room for its sums.
+    #[inline(always)]
+    unsafe fn sums(&self, tile: &Tile<S::T>, panels: Range<usize>, place: usize, to: &Grid<*mut S::T>) {
+        let layer = self.layer;
+        let (rows, place) = (tile.rows, (place, A::PANELS));
+        let left = Left::rows(tile.h_before, tile.h_step);
+        // Before the first step there is nothing to add.
+        let before = !tile.h_before.is_null();
+        let of_h = if before { Term::of(left, &layer.hh, &panels, place) } else { Term::none() };
+        let (from, terms) = if self.in_one {
+            let x = self.sweep.x[tile.row * layer.sizes.input..].as_ptr();
+            let left = Left::rows(x, layer.sizes.input);
+            (self.biases(&panels), [Term::of(left, &layer.ih, &panels, place), of_h])
+        } else {
+            (self.projected(tile.gates, &panels), [of_h, Term::none()])
+        };
+        let product = Product { rows, vectors: A::C, panels: panels.len(), terms };
+        // SAFETY: the caller's; the biases or projected gates of these panels' units are there.
+        unsafe { product.run(self.s, &from, to) };
+    }
+
     /// Calls `f` for each vector of units of each row of a tile, with the place of its sums.
     #[inline(always)]
-    fn each(&self, tile: &Tile<S::T>, panels: &Range<usize>, mut f: impl FnMut(usize, &ForwardUnits<S::T>)) {
-        let (hidden, vectors) = (self.layer.sizes.hidden, panels.len() * A::C);
-        let first = panels.start * A::GROUPS * S::LANES;
+    fn each(&self, tile: &Tile<S::T>, blocks: &Range<usize>, mut f: impl FnMut(usize, &ForwardUnits<S::T>)) {
+        let (hidden, vectors) = (self.layer.sizes.hidden, blocks.len() * A::WIDTH);
+        let first = blocks.start * A::GROUPS * S::LANES;
         let state = if self.layer.hr.is_some() {
             (self.unprojected, hidden)
         } else {
             (self.output.h, self.output.h_step)
         };
         for row in 0..tile.rows {
-            for group in 0..panels.len() * A::GROUPS {
+            for group in 0..blocks.len() * A::GROUPS {
                 let unit = first + group * S::LANES;
                 let lanes = hidden.saturating_sub(unit).min(S::LANES);
                 if lanes == 0 {
@@ -180,7 +204,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// h = W_hr (o tanh c) of a step's rows.
     pub(super) fn project_states(&self, hr: &Panels<S::T>, rows: Rows<S::T>, panels: Range<usize>) {
         let (s, hidden, state) = (self.s, self.layer.sizes.hidden, self.layer.sizes.state);
-        cover::<S>(2, panels, (rows.count, hidden), |panels, first, count| {
+        cover::<S>((2, 1), panels, (rows.count, hidden), |panels, first, count| {
             let row = rows.first + first;
             let start = self.unprojected.wrapping_add(row * hidden).cast_const();
             let left = Left::rows(start, hidden);

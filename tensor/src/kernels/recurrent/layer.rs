@@ -88,11 +88,11 @@ impl<T: Real, A: Arithmetic> Work<T> for PackFor<'_, T, A> {
         let Pack { path, cell, sizes, weights } = self.0;
         let Sizes { input, hidden, state } = sizes;
         let wide = A::GATES * hidden;
-        let count = hidden.div_ceil(A::GROUPS * S::LANES);
+        let count = hidden.div_ceil(A::GROUPS * S::LANES) * A::PANELS;
         // Which row of W, or number of b, a place of a panel's row belongs to.
         let of = move |panel: usize, place: usize| {
-            let (vector, lane) = (place / S::LANES, place % S::LANES);
-            let unit = (panel * A::GROUPS + vector / A::GATES) * S::LANES + lane;
+            let (vector, lane) = (panel % A::PANELS * A::C + place / S::LANES, place % S::LANES);
+            let unit = (panel / A::PANELS * A::GROUPS + vector / A::GATES) * S::LANES + lane;
             (unit < hidden).then(|| vector % A::GATES * hidden + unit)
         };
         let transposed = |values, columns, rows| Matrix::row_major(values, columns, rows).transposed();

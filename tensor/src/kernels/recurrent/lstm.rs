@@ -19,6 +19,7 @@ pub(super) struct LongShortTermMemory;
 impl Arithmetic for LongShortTermMemory {
     const GATES: usize = 4;
     const GROUPS: usize = 1;
+    const PANELS: usize = 2;
     const KEPT: usize = 4;
     const GRADIENTS: usize = 4;
     const CELL: bool = true;
