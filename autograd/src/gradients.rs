@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use refrain_tensor::{Real, Tensor, kernels::update::change};
 
-use crate::{Error, Parameter, ParameterId, Result, Var};
+use crate::{Error, Parameter, ParameterId, Result, Tape, Var};
 
 /// The gradients of one backward pass, by parameter and by [variable](crate::Tape::variable).
 ///
@@ -43,6 +43,12 @@ impl<T: Real> Gradients<T> {
         let node = variable.node().filter(|_| variable.tape().id() == self.tape)?;
         let place = self.variables.binary_search_by(|(of, _)| node.cmp(of)).ok()?;
         Some(&self.variables[place].1)
+    }
+
+    /// Whether these gradients come from a backward on `tape`. A [reset](Tape::reset) tape is another
+    /// one, and gradients that were put together from nothing are of none.
+    pub fn are_of(&self, tape: &Tape<T>) -> bool {
+        self.tape == tape.id()
     }
 
     /// Sets the gradient of a parameter, computed elsewhere: by another process, or by hand.
@@ -134,7 +140,6 @@ impl<T: Real> fmt::Debug for Gradients<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Tape;
 
     fn gradients_of(p: &Parameter<f64>, factor: f64) -> Gradients<f64> {
         let tape = Tape::new();
@@ -199,5 +204,7 @@ mod tests {
         let gradients = x.square().backward().unwrap();
         assert_eq!(gradients.of(&x), Some(&Tensor::from(2.0)));
         assert_eq!(gradients.of(&y), None);
+        assert!(gradients.are_of(&a) && !gradients.are_of(&b));
+        assert!(!Gradients::default().are_of(&a));
     }
 }
