@@ -33,8 +33,8 @@ pub use module::Module;
 pub use module::Path;
 pub use recurrent::{
     CellParameters, GRU, GRUBuilder, GRUCell, LSTM, LSTMBuilder, LSTMCell, LSTMState, LayerNormLSTMCell,
-    Nonlinearity, PackedSequence, RNN, RNNBuilder, RNNCell, Stream, Training, VariationalDropout, Zoneout,
-    pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence,
+    Nonlinearity, PackedSequence, RNN, RNNBuilder, RNNCell, Stream, Trace, TracedCell, TracedState, Training,
+    VariationalDropout, Zoneout, pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence,
 };
 pub use refrain_autograd::Parameter;
 pub use refrain_tensor::Real;

@@ -22,6 +22,7 @@ mod sequences;
 mod shape;
 mod stack;
 mod stream;
+mod trace;
 
 pub use cell_parameters::CellParameters;
 pub use gru::{GRU, GRUBuilder};
@@ -35,6 +36,7 @@ pub use rnn::{RNN, RNNBuilder};
 pub use rnn_cell::RNNCell;
 pub use sequences::Training;
 pub use stream::Stream;
+pub use trace::{Trace, TracedCell, TracedState};
 
 /// The function that an RNN applies to its new state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -91,7 +91,7 @@ impl<T: Real> Stack<T> {
         Ok((packed.with_data(y), reordered(last, packed.unsorted_indices())?))
     }
 
-    fn check(&self, input: &Var<'_, T>, initial: Option<&States<'_, T>>) -> Result<Sequence> {
+    pub(super) fn check(&self, input: &Var<'_, T>, initial: Option<&States<'_, T>>) -> Result<Sequence> {
         let sequence =
             Sequence::of(self.kind.op(), *input.shape(), self.options.input_size, self.options.batch_first)?;
         self.check_states(&sequence, initial)?;
@@ -109,7 +109,7 @@ impl<T: Real> Stack<T> {
 }
 
 impl<'t, T: Real> States<'t, T> {
-    fn map(self, f: impl Fn(&Var<'t, T>) -> Result<Var<'t, T>>) -> Result<Self> {
+    pub(super) fn map(self, f: impl Fn(&Var<'t, T>) -> Result<Var<'t, T>>) -> Result<Self> {
         Ok(Self { h: f(&self.h)?, c: self.c.as_ref().map(f).transpose()? })
     }
 }
@@ -176,6 +176,21 @@ macro_rules! sequence_methods {
             ) -> Result<(PackedSequence<'t, T>, $state)> {
                 let (y, last) = self.stack.on_packed::<NoRng>(input, initial.map(States::from), None)?;
                 Ok((y, last.into()))
+            }
+
+            /// [`forward`](Self::forward), step by step: the same output and last state, and the states
+            /// and gradients of every step to be looked at. See [`Trace`](crate::Trace), which shows an
+            /// example. Dropout between layers is left out.
+            ///
+            /// # Errors
+            /// Those of [`forward`](Self::forward), but for the generator.
+            pub fn trace<'t>(
+                &self,
+                input: &Var<'t, T>,
+                initial: Option<&$state>,
+            ) -> Result<(Var<'t, T>, $state, crate::Trace<'t, T>)> {
+                let (y, last, trace) = self.stack.traced(input, initial.map(States::from))?;
+                Ok((y, last.into(), trace))
             }
 
             /// This layer with a generator for its dropout: `layer.training(&mut rng).forward(..)`.
