@@ -5,14 +5,20 @@
 //! cell that the loop below applies letter by letter, and once with a layer that takes the whole
 //! word; both compute the same function.
 //!
-//! Run it with `cargo run --release --example hello`.
+//! Run it with `cargo run --release --example hello`; with `-- --trace` it also shows what happens
+//! inside, and with `-- --trace --out DIR` as pictures.
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var};
 use refrain_data::{Vocabulary, one_hot};
+use refrain_examples::{inside, plot};
 use refrain_nn::{CrossEntropyLoss, Module, RNN, RNNCell};
 use refrain_optim::{Adam, Optimizer};
 use refrain_tensor::Tensor;
@@ -26,6 +32,13 @@ struct Arguments {
     /// The seed of the initial weights.
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// Show the state after each letter, the gradient that reaches it, and the tapes.
+    #[arg(long)]
+    trace: bool,
+    /// A folder for what --trace shows as pictures: hello.svg, and the tapes for Graphviz, cell.dot
+    /// and rnn.dot.
+    #[arg(long, value_name = "DIR", requires = "trace")]
+    out: Option<PathBuf>,
 }
 
 /// The word to read and the word to answer, as numbers.
@@ -37,6 +50,8 @@ struct Task {
     targets: Tensor<usize>,
 }
 
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn run(arguments: &Arguments) -> Fallible<()> {
     let alphabet = Vocabulary::from_chars("ehlo")?;
     let letters = alphabet.encode("hello")?; // [5]
     let inputs = one_hot::<f32, _>(&letters, alphabet.len())?.unsqueeze(1)?;
@@ -55,42 +70,51 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
     println!("RNNCell, one letter after another:");
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(arguments.seed);
-    let cell = RNNCell::new(4, 4, &mut rng)?;
-    train(&task, arguments.epochs, cell, |cell, inputs| {
-        let mut hidden: Option<Var<'_, f32>> = None; // 0 before the first letter
-        let mut answers = Vec::new();
-        for t in 0..inputs.shape()[0] {
-            let h = cell.forward(&inputs.select(0, t)?, hidden.as_ref())?; // [batch 1, hidden 4]
-            answers.push(h.clone());
-            hidden = Some(h);
-        }
-        Ok(Var::cat(&answers, 0)?) // [5, 4]
-    })?;
+    let mut cell = RNNCell::new(4, 4, &mut rng)?;
+    train(&task, arguments.epochs, &mut cell, letter_by_letter)?;
 
     println!("\nRNN, the whole word at once:");
-    let rnn = RNN::new(4, 4, &mut rng)?;
-    let answer = train(&task, arguments.epochs, rnn, |rnn, inputs| {
-        let (out, _) = rnn.forward(inputs, None)?; // [seq 5, batch 1, hidden 4]
-        Ok(out.flatten(0, 1)?) // [5, 4]
-    })?;
+    let mut rnn = RNN::new(4, 4, &mut rng)?;
+    let answer = train(&task, arguments.epochs, &mut rnn, whole_word)?;
 
+    if arguments.trace {
+        look_inside(&task, &cell, &rnn, arguments.out.as_deref())?;
+    }
     println!("\nhello -> {answer}");
     Ok(())
+}
+
+/// `[seq, batch 1, features]` → `[seq, hidden]`.
+fn letter_by_letter<'t>(cell: &RNNCell<f32>, inputs: &Var<'t, f32>) -> Fallible<Var<'t, f32>> {
+    let mut hidden: Option<Var<'_, f32>> = None; // 0 before the first letter
+    let mut answers = Vec::new();
+    for t in 0..inputs.shape()[0] {
+        let h = cell.forward(&inputs.select(0, t)?, hidden.as_ref())?; // [batch 1, hidden 4]
+        answers.push(h.clone());
+        hidden = Some(h);
+    }
+    Ok(Var::cat(&answers, 0)?) // [5, 4]
+}
+
+/// `[seq, batch 1, features]` → `[seq, hidden]`.
+fn whole_word<'t>(rnn: &RNN<f32>, inputs: &Var<'t, f32>) -> Fallible<Var<'t, f32>> {
+    let (out, _) = rnn.forward(inputs, None)?; // [seq 5, batch 1, hidden 4]
+    Ok(out.flatten(0, 1)?) // [5, 4]
 }
 
 /// Trains a model whose hidden states are the logits of the letters, and returns its last answer.
 fn train<M: Module<f32>>(
     task: &Task,
     epochs: u32,
-    mut model: M,
-    forward: impl for<'t> Fn(&M, &Var<'t, f32>) -> Result<Var<'t, f32>, Box<dyn Error>>,
-) -> Result<String, Box<dyn Error>> {
+    model: &mut M,
+    forward: impl for<'t> Fn(&M, &Var<'t, f32>) -> Fallible<Var<'t, f32>>,
+) -> Fallible<String> {
     let cross_entropy = CrossEntropyLoss::default();
     let mut adam = Adam::new(0.1);
     let mut answer = String::new();
     for epoch in 1..=epochs {
         let tape = Tape::new();
-        let logits = forward(&model, &tape.constant(task.inputs.clone()))?;
+        let logits = forward(model, &tape.constant(task.inputs.clone()))?;
         answer = task.alphabet.decode(&logits.value().argmax(-1)?)?;
         let loss = cross_entropy.forward(&logits, &task.targets)?;
         if epoch == 1 || epoch % 10 == 0 || epoch == epochs {
@@ -100,4 +124,51 @@ fn train<M: Module<f32>>(
         adam.step(model.parameters_mut(), &gradients)?;
     }
     Ok(answer)
+}
+
+/// Shows the states of the trained layer, the gradients that reach them, and both tapes.
+fn look_inside(task: &Task, cell: &RNNCell<f32>, rnn: &RNN<f32>, out: Option<&Path>) -> Fallible<()> {
+    let letters: Vec<String> = "hello".chars().map(String::from).collect();
+    let units: Vec<String> = task.alphabet.tokens().iter().map(char::to_string).collect();
+
+    let tape = Tape::new();
+    let (logits, _, trace) = rnn.trace(&tape.constant(task.inputs.clone()), None)?;
+    let loss = CrossEntropyLoss::default().forward(&logits.flatten(0, 1)?, &task.targets)?;
+    let gradients = loss.backward()?;
+    let traced = trace.cell(0, false).ok_or("a layer has a first cell")?;
+    let states = traced.h().values()?.squeeze(1)?; // [seq 5, hidden 4]
+    let norms = traced.gradient_norms(&gradients)?; // one for each letter
+
+    println!("\nThe state after each letter; its four units are the logits of the answer:");
+    println!("{}", inside::states(&letters, &units, &states)?);
+    println!("\nThe gradient of the loss with respect to the state after each letter:");
+    println!("{}", inside::norms(&letters, &norms));
+
+    // The same loss on two tapes: of elementary operations, and with the whole word as one node.
+    let (of_cell, of_rnn) = (Tape::new(), Tape::new());
+    let logits = [
+        letter_by_letter(cell, &of_cell.constant(task.inputs.clone()))?,
+        whole_word(rnn, &of_rnn.constant(task.inputs.clone()))?,
+    ];
+    for logits in &logits {
+        CrossEntropyLoss::default().forward(logits, &task.targets)?;
+    }
+    println!("\nOn the tape: {} nodes for the cell, {} for the layer.", of_cell.len(), of_rnn.len());
+
+    if let Some(folder) = out {
+        let panels = [
+            inside::states_panel("The state after each letter", &letters, &units, &states)?,
+            inside::norms_panel("Its gradient", &letters, &[("∂ loss / ∂ state".to_owned(), norms)]),
+        ];
+        plot::write(&folder.join("hello.svg"), &plot::svg(&panels, (720, 300))?)?;
+        let graphs = [
+            ("cell.dot", of_cell.graph().with_names(cell.named_parameters())),
+            ("rnn.dot", of_rnn.graph().with_names(rnn.named_parameters())),
+        ];
+        for (name, graph) in graphs {
+            plot::write(&folder.join(name), &graph.to_string())?;
+        }
+        println!("Pictures: hello.svg, cell.dot and rnn.dot in {}", folder.display());
+    }
+    Ok(())
 }

@@ -15,6 +15,10 @@ pub enum Error {
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: std::io::Error },
 
+    /// A tensor of another shape than a table or a panel shows.
+    #[error(transparent)]
+    Tensor(#[from] refrain_tensor::Error),
+
     /// The plotting library refused to draw.
     #[error("plot: {0}")]
     Draw(#[from] plotters::drawing::DrawingAreaErrorKind<std::io::Error>),

@@ -6,19 +6,23 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`calendar`] | dates, leap years, the day of the year |
+//! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
 //! | [`metrics`] | scores of yes-or-no forecasts, and their spread over runs |
 //! | [`parallel`] | independent runs on several threads, their results in order |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
 //! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
+//! | [`screen`] | text on standard output, whose reader may leave early |
 //! | [`text_table`] | an aligned table |
 #![forbid(unsafe_code)]
 
 pub mod calendar;
 mod error;
+pub mod inside;
 pub mod metrics;
 pub mod parallel;
 pub mod plot;
 pub mod progress;
+pub mod screen;
 pub mod text_table;
 
 pub use error::{Error, Result};

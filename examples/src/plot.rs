@@ -29,10 +29,21 @@ pub mod colors {
     pub const VERMILION: RGBColor = RGBColor(213, 94, 0);
     /// A bluish green.
     pub const GREEN: RGBColor = RGBColor(0, 158, 115);
+    /// A reddish purple.
+    pub const PURPLE: RGBColor = RGBColor(204, 121, 167);
+    /// An orange.
+    pub const ORANGE: RGBColor = RGBColor(230, 159, 0);
+    /// A light blue.
+    pub const SKY: RGBColor = RGBColor(86, 180, 233);
     /// For what only stands beside the rest.
     pub const GRAY: RGBColor = RGBColor(110, 110, 110);
     /// For bands behind lines.
     pub const PALE_BLUE: RGBColor = RGBColor(205, 227, 243);
+
+    /// The color of the k-th of several lines; they repeat after seven.
+    pub fn of(k: usize) -> RGBColor {
+        [BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GRAY][k % 7]
+    }
 }
 
 /// A coordinate system with a title, and what is drawn in it.
@@ -71,6 +82,16 @@ impl Axis {
         let last = (high / step + 1e-9).floor() as i64;
         let tick = |k: i64| (k as f64 * step, format!("{:.decimals$}", k as f64 * step));
         Self { label: label.into(), low, high, ticks: (first..=last).map(tick).collect() }
+    }
+
+    /// A logarithmic axis: places on it are logarithms to the base 10, and at most nine ticks stand at
+    /// whole powers. It begins and ends at one.
+    pub fn powers_of_ten(label: impl Into<String>, low: f64, high: f64) -> Self {
+        let (low, high) = (low.floor(), high.ceil().max(low.floor() + 1.0));
+        let every = ((high - low) / 8.0).ceil() as usize;
+        let ticks = (low as i64..=high as i64).filter(|k| k.rem_euclid(every as i64) == 0);
+        let ticks = ticks.map(|k| (k as f64, format!("1e{k}"))).collect();
+        Self { label: label.into(), low, high, ticks }
     }
 
     /// The same axis with other ticks.
@@ -278,6 +299,21 @@ mod tests {
             assert_eq!(texts, expected, "{low} to {high}");
         }
         assert!(Axis::new("", 2.0, 2.0).high > 2.0);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_is_marked_at_whole_powers() {
+        let cases: [(f64, f64, &[&str]); 3] = [
+            (-2.5, 0.4, &["1e-3", "1e-2", "1e-1", "1e0", "1e1"]),
+            (2.0, 2.0, &["1e2", "1e3"]),
+            (-18.2, 9.9, &["1e-16", "1e-12", "1e-8", "1e-4", "1e0", "1e4", "1e8"]),
+        ];
+        for (low, high, expected) in cases {
+            let axis = Axis::powers_of_ten("", low, high);
+            let texts: Vec<&str> = axis.ticks.iter().map(|(_, text)| text.as_str()).collect();
+            assert_eq!(texts, expected, "{low} to {high}");
+            assert!(axis.low <= low && high <= axis.high && axis.low < axis.high);
+        }
     }
 
     fn panel() -> Panel {

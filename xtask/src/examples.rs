@@ -24,9 +24,15 @@ enum Check {
 /// Stands in the arguments for a fresh temporary folder.
 const FOLDER: &str = "{folder}";
 
-/// Every example. `cargo xtask lint rules` reports one that is missing here.
+/// Every example, once or more. `cargo xtask lint rules` reports one that is missing here.
 const SHORT_RUNS: &[ShortRun] = &[
     ShortRun { name: "hello", arguments: &[], check: Check::LastLine("hello -> ohlol") },
+    ShortRun { name: "hello", arguments: &["--trace", "--out", FOLDER], check: Check::LeavesFile("dot") },
+    ShortRun {
+        name: "gradients",
+        arguments: &["--steps", "20", "--updates", "3", "--out", FOLDER],
+        check: Check::LeavesFile("svg"),
+    },
     ShortRun {
         name: "weather",
         arguments: &["--epochs", "3", "--seeds", "1", "--out", FOLDER],
@@ -55,11 +61,14 @@ fn chosen(names: &[String]) -> Result<Vec<&'static ShortRun>, Failure> {
     if names.is_empty() {
         return Ok(SHORT_RUNS.iter().collect());
     }
-    let find = |name: &String| {
-        let found = SHORT_RUNS.iter().find(|example| example.name == name);
-        found.ok_or_else(|| Failure::unknown("example", name, SHORT_RUNS.iter().map(|example| example.name)))
-    };
-    names.iter().map(find).collect()
+    let unknown = names.iter().find(|name| !has_short_run(name));
+    if let Some(name) = unknown {
+        let mut known: Vec<&str> = SHORT_RUNS.iter().map(|example| example.name).collect();
+        known.dedup();
+        return Err(Failure::unknown("example", name, known.into_iter()));
+    }
+    let of = |name| SHORT_RUNS.iter().filter(move |example| example.name == name);
+    Ok(names.iter().flat_map(of).collect())
 }
 
 impl ShortRun {
@@ -117,6 +126,12 @@ mod tests {
         let shown = found[0].step(Path::new("/somewhere")).shown();
         let expected = "cargo run --release --example weather -- --epochs 3 --seeds 1 --out /somewhere";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_example_has_all_its_runs() {
+        let found = chosen(&["hello".to_owned()]).expect("a known example");
+        assert_eq!(found.iter().map(|run| run.arguments.len()).collect::<Vec<_>>(), [0, 3]);
     }
 
     #[test]

@@ -18,17 +18,11 @@ mod networks;
 mod report;
 mod training;
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-    time::Instant,
-};
+use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-use refrain_examples::{parallel, plot, progress};
+use refrain_examples::{parallel, plot, progress, screen};
 use refrain_nn::Module;
 
 use days::{Days, FEATURES};
@@ -125,11 +119,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
             start.elapsed().as_secs_f64(),
         )
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads along may stop early: `weather | head` is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(screen::show(&text)?)
 }
 
 fn read_days(arguments: &Arguments) -> Fallible<Days> {
