@@ -38,4 +38,8 @@ mod documents {
     struct Lecture;
     #[doc = include_str!("../../docs/lecture.zh.md")]
     struct LectureInChinese;
+    #[doc = include_str!("../../docs/cookbook.md")]
+    struct Cookbook;
+    #[doc = include_str!("../../docs/from-pytorch.md")]
+    struct FromPyTorch;
 }

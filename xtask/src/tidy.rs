@@ -52,6 +52,7 @@ const RULES: &[Rule] = &[
     Rule { name: "clean-libraries", check: clean_libraries::libraries_assume_no_system },
     Rule { name: "rayon-in-tensor", check: clean_libraries::rayon_is_named_in_tensor_alone },
     Rule { name: "documents", check: documents::documents_are_there },
+    Rule { name: "documents-run", check: documents::code_in_documents_runs },
     Rule { name: "changelog", check: documents::changelog_has_an_unreleased_section },
     Rule { name: "examples-run", check: documents::examples_have_a_short_run },
 ];
@@ -79,6 +80,7 @@ mod tests {
         let workspace = Workspace::from_files(&[
             ("CHANGELOG.md", "# Changelog\n"),
             ("attic/Cargo.toml", "[package]\n"),
+            ("docs/untested.md", "```rust\nf();\n```\n"),
             ("nn/Cargo.toml", "[dependencies]\nrefrain-data = \"0.1\"\n"),
             ("nn/src/lib.rs", "use std::fs;\nuse std::collections::HashMap;\nuse rayon::prelude::*;\n"),
             ("nn/src/utils.rs", &"//\n".repeat(401)),

@@ -24,6 +24,59 @@ pub(super) fn changelog_has_an_unreleased_section(workspace: &Workspace) -> Vec<
     vec![("CHANGELOG.md".to_owned(), 1, advice.to_owned())]
 }
 
+/// Code in a document that nobody compiles soon describes another library.
+pub(super) fn code_in_documents_runs(workspace: &Workspace) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (path, text) in &workspace.documents {
+        let blocks = rust_blocks(text);
+        for (line, attributes) in &blocks {
+            if let Some(skips) = ["ignore", "no_run"].iter().find(|&skips| attributes.contains(skips)) {
+                found.push((
+                    path.clone(),
+                    *line,
+                    format!("`{skips}` keeps this code from being run; remove it"),
+                ));
+            }
+        }
+        if let Some(&(line, _)) = blocks.first().filter(|_| !workspace.doc_tested.contains(path)) {
+            let advice = "Rust code that no test runs (a block without a language is Rust too); include the \
+                          file in `mod documents` of examples/src/lib.rs";
+            found.push((path.clone(), line, advice.to_owned()));
+        }
+    }
+    found
+}
+
+/// The blocks of code of a Markdown text that rustdoc takes for Rust: the line of each, and what stands
+/// behind its fence.
+fn rust_blocks(text: &str) -> Vec<(usize, Vec<&str>)> {
+    const OTHER_THAN_LANGUAGES: [&str; 5] = ["ignore", "no_run", "should_panic", "compile_fail", "edition"];
+    let mut blocks = Vec::new();
+    let mut fence: Option<&str> = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_start();
+        let length = |mark: char| line.len() - line.trim_start_matches(mark).len();
+        let mark = &line[..length('`').max(length('~'))];
+        match fence {
+            Some(open) if mark.starts_with(open) && line.trim_end() == mark => fence = None,
+            None if mark.len() >= 3 => {
+                fence = Some(mark);
+                let separator = |c: char| c == ',' || c.is_whitespace();
+                let attributes: Vec<&str> =
+                    line[mark.len()..].split(separator).filter(|word| !word.is_empty()).collect();
+                let about_rust = |word: &&str| {
+                    *word == "rust" || OTHER_THAN_LANGUAGES.iter().any(|start| word.starts_with(start))
+                };
+                if attributes.iter().all(about_rust) {
+                    blocks.push((index + 1, attributes));
+                }
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
 /// An example that nobody runs stops working.
 pub(super) fn examples_have_a_short_run(workspace: &Workspace) -> Vec<Found> {
     let forgotten = |path: &&String| {
@@ -58,6 +111,27 @@ mod tests {
         for (text, violations) in cases {
             let workspace = Workspace::from_files(&[("CHANGELOG.md", text)]);
             assert_eq!(changelog_has_an_unreleased_section(&workspace).len(), violations, "{text}");
+        }
+    }
+
+    #[test]
+    fn code_that_nobody_runs_is_found() {
+        let include = ("examples/src/lib.rs", "#[doc = include_str!(\"../../docs/a.md\")]\nstruct A;\n");
+        let cases = [
+            ("docs/a.md", "```rust\nf();\n```\n", vec![]),
+            ("docs/b.md", "Words.\n\n```rust\nf();\n```\n```rust\n```\n", vec![3]),
+            ("docs/b.md", "```\nf();\n```\n", vec![1]),
+            ("docs/b.md", "```text\n```rust\n```\n", vec![]),
+            ("docs/b.md", "````text\n```\n```rust\n````\n~~~~ rust\n~~~~\n", vec![5]),
+            ("nn/README.md", "```sh\nls\n```\n\n```rust,should_panic\n```\n", vec![5]),
+            ("docs/a.md", "```rust,no_run\n```\n```rust, ignore\n```\n", vec![1, 3]),
+            ("docs/a.md", "Words, `rust` among them.\n", vec![]),
+        ];
+        for (path, text, lines) in cases {
+            let workspace = Workspace::from_files(&[include, (path, text)]);
+            let found: Vec<usize> =
+                code_in_documents_runs(&workspace).into_iter().map(|found| found.1).collect();
+            assert_eq!(found, lines, "{path}: {text:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The files that the rules look at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::manifest::Manifest;
@@ -14,10 +14,16 @@ pub(crate) struct Workspace {
     pub(super) sources: BTreeMap<String, Source>,
     /// The Markdown files and licences, by path.
     pub(super) documents: BTreeMap<String, String>,
+    /// The documents that are the documentation of an item, so that their code runs among the doc
+    /// tests of its crate.
+    pub(super) doc_tested: BTreeSet<String>,
 }
 
+/// The folder of documents beside the crates.
+const DOCS: &str = "docs";
+
 impl Workspace {
-    /// Reads the workspace under `root`: the files there, and all under its member folders.
+    /// Reads the workspace under `root`: the files there, and all under its member folders and `docs`.
     ///
     /// # Errors
     ///
@@ -28,7 +34,7 @@ impl Workspace {
             let path = root.join(&name);
             if !is_folder {
                 workspace.read_file(&path, &name)?;
-            } else if path.join("Cargo.toml").is_file() {
+            } else if name == DOCS || path.join("Cargo.toml").is_file() {
                 workspace.read_folder(&path, &name)?;
             }
         }
@@ -46,7 +52,12 @@ impl Workspace {
     }
 
     fn empty() -> Self {
-        Workspace { manifests: BTreeMap::new(), sources: BTreeMap::new(), documents: BTreeMap::new() }
+        Workspace {
+            manifests: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            doc_tested: BTreeSet::new(),
+        }
     }
 
     fn read_folder(&mut self, folder: &Path, relative: &str) -> Result<(), String> {
@@ -72,12 +83,33 @@ impl Workspace {
     fn add(&mut self, path: &str, text: &str) {
         if path.ends_with(".rs") {
             self.sources.insert(path.to_owned(), Source::scan(text));
+            self.doc_tested.extend(text.lines().filter_map(|line| included_document(path, line)));
         } else if path.ends_with("/Cargo.toml") {
             self.manifests.insert(path.to_owned(), Manifest::parse(text));
         } else if is_of_interest(path) {
             self.documents.insert(path.to_owned(), text.to_owned());
         }
     }
+}
+
+/// The path of the document that a line of the source at `path` makes the documentation of an item:
+/// `#[doc = include_str!("../README.md")]`.
+fn included_document(path: &str, line: &str) -> Option<String> {
+    let line = line.trim_start();
+    let rest = ["#[doc = include_str!(\"", "#![doc = include_str!(\""]
+        .iter()
+        .find_map(|start| line.strip_prefix(start))?;
+    let (relative, _) = rest.split_once('"')?;
+    let (folder, _) = path.rsplit_once('/')?;
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    for part in relative.split('/') {
+        match part {
+            "." => {}
+            ".." => _ = parts.pop()?,
+            name => parts.push(name),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 fn is_of_interest(path: &str) -> bool {
@@ -115,7 +147,24 @@ mod tests {
         }
         assert!(workspace.sources.contains_key("xtask/src/tidy/workspace.rs"));
         assert!(workspace.documents.contains_key("LICENSE-MIT"));
+        assert!(workspace.documents.contains_key("docs/recurrent.md"));
+        assert!(workspace.doc_tested.contains("docs/recurrent.md"), "{:?}", workspace.doc_tested);
+        assert!(workspace.doc_tested.contains("nn/README.md"), "{:?}", workspace.doc_tested);
         let outside = workspace.sources.keys().find(|path| path.starts_with("target/"));
         assert_eq!(outside, None, "build output is not ours");
+    }
+    #[test]
+    fn included_documents_are_found_from_where_they_are_included() {
+        let cases = [
+            ("nn/src/lib.rs", "#![doc = include_str!(\"../README.md\")]", Some("nn/README.md")),
+            ("a/src/lib.rs", "    #[doc = include_str!(\"../../docs/x.md\")]", Some("docs/x.md")),
+            ("a/src/b/c.rs", "#[doc = include_str!(\"./d.md\")]", Some("a/src/b/d.md")),
+            ("a/src/lib.rs", "// #[doc = include_str!(\"../README.md\")]", None),
+            ("a/src/lib.rs", "const TEXT: &str = include_str!(\"../README.md\");", None),
+            ("a/src/lib.rs", "#[doc = include_str!(\"../../../outside.md\")]", None),
+        ];
+        for (path, line, expected) in cases {
+            assert_eq!(included_document(path, line).as_deref(), expected, "{path}: {line}");
+        }
     }
 }
