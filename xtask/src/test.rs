@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(shown.len(), 5);
         assert_eq!(shown[0], "cargo test --tests --examples --workspace");
         assert!(shown[1].starts_with("cargo test --doc -p refrain-tensor"), "{}", shown[1]);
-        assert!(shown[2].ends_with("-p refrain-data -p refrain-weights"), "{}", shown[2]);
+        assert!(shown[2].ends_with("-p refrain-metrics -p refrain-train"), "{}", shown[2]);
         let portable = "REFRAIN_SIMD=portable cargo test -p refrain-nn -p refrain-parity --tests";
         assert_eq!(shown[4], portable);
     }
