@@ -46,18 +46,20 @@ impl<T: Element> Tensor<T> {
         let (outer, inner) = (Nest::new([&lead]), Nest::new([&part]));
         let (length, [stride]) = (inner.row_length(), inner.row_strides());
         let origin = self.layout().offset() as isize;
+        let mut copy = |row: usize| {
+            if stride == 1 {
+                values.extend_from_slice(&storage[row..row + length]);
+            } else {
+                values.extend((0..length).map(|i| storage[along(row, i, stride)]));
+            }
+        };
+        // To find the rows of a slice takes longer than to copy a short one, so it is done once.
+        let starts: Vec<[usize; 1]> = inner.row_starts(0..inner.rows()).collect();
         for start in outer.places() {
             for &position in &positions {
                 // Where this slice lies relative to the first one of all.
                 let shift = along(start, position, step) as isize - origin;
-                for [row] in inner.row_starts(0..inner.rows()) {
-                    let row = (row as isize + shift) as usize;
-                    if stride == 1 {
-                        values.extend_from_slice(&storage[row..row + length]);
-                    } else {
-                        values.extend((0..length).map(|i| storage[along(row, i, stride)]));
-                    }
-                }
+                starts.iter().for_each(|&[row]| copy((row as isize + shift) as usize));
             }
         }
         Ok(Self::computed(values, shape))

@@ -344,7 +344,8 @@ pub(crate) fn rows_that_fit<S: Simd>(vectors: usize, step: usize) -> usize {
 
 /// Calls `work(blocks, first row, rows)` for tiles that together cover `rows` rows and the blocks, each
 /// of `panels` panels of `vectors` vectors: a block after the other, each with all rows. Few rows take
-/// the panels of a block at once, and a single row several blocks. `step` is from one row of the left
+/// the panels of a block at once, or even several blocks, for a chain of multiply-adds waits four cycles
+/// for each of them. `step` is from one row of the left
 /// operand to the next.
 #[inline(always)]
 pub(crate) fn cover<S: Simd>(
@@ -353,13 +354,15 @@ pub(crate) fn cover<S: Simd>(
     (rows, step): (usize, usize),
     mut work: impl FnMut(std::ops::Range<usize>, usize, usize),
 ) {
+    let together = match rows {
+        1 => panels_a_row(vectors) / panels,
+        2 | 3 if vectors == 2 && panels == 1 && 4 * rows <= S::SUMS => 2,
+        _ => 1,
+    };
     let mut first = blocks.start;
-    if rows == 1 {
-        let together = panels_a_row(vectors) / panels;
-        while first + together <= blocks.end {
-            work(first..first + together, 0, 1);
-            first += together;
-        }
+    while together > 1 && first + together <= blocks.end {
+        work(first..first + together, 0, rows);
+        first += together;
     }
     let few = rows * vectors * panels <= S::SUMS;
     let most = if few { rows.max(1) } else { rows_that_fit::<S>(vectors, step) };
