@@ -65,7 +65,7 @@ impl<T: Real> Tape<T> {
     fn go_back(&self, start: usize, cotangent: Tensor<T>) -> Result<Gradients<T>> {
         let mut slots = Slots((0..=start).map(|_| Slot::Empty).collect());
         slots.0[start] = Slot::One(cotangent);
-        let mut gradients = Gradients::of_tape(self.id());
+        let (mut parameters, mut variables) = (Vec::new(), Vec::new());
         let (mut inputs, mut needs) = (Vec::new(), Vec::new());
         // The order of recording is a topological order: when a node's turn comes, everything
         // that uses it has had its own.
@@ -78,8 +78,8 @@ impl<T: Real> Tape<T> {
             needs.clear();
             needs.extend(inputs.iter().map(|&input| input != CONSTANT));
             match (slot, way) {
-                (Slot::One(gradient), Way::Parameter(id)) => gradients.push_parameter(id, gradient),
-                (Slot::One(gradient), Way::Variable) => gradients.push_variable(index as u32, gradient),
+                (Slot::One(gradient), Way::Parameter(id)) => parameters.push((id, gradient)),
+                (Slot::One(gradient), Way::Variable) => variables.push((index as u32, gradient)),
                 (Slot::One(gradient), Way::Part(layout)) => {
                     let shape = self.list().borrow().nodes[inputs[0] as usize].shape;
                     slots.add_part(inputs[0], &shape, layout, &gradient)?;
@@ -95,7 +95,7 @@ impl<T: Real> Tape<T> {
                 _ => return Err(Error::Spent { op }),
             }
         }
-        Ok(gradients)
+        Ok(Gradients::of_tape(self.id(), parameters, variables))
     }
 
     /// Adds the gradient of a node's k-th input to what has arrived there.

@@ -1,10 +1,10 @@
 //! [`Gradients`]: what a backward pass found.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use refrain_tensor::{Real, Tensor, kernels::update::change};
 
-use crate::{Error, Parameter, ParameterId, Result, Tape, Var};
+use crate::{Error, Parameter, ParameterId, Result, Tape, Var, by_parameter::ByParameter};
 
 /// The gradients of one backward pass, by parameter and by [variable](crate::Tape::variable).
 ///
@@ -13,27 +13,24 @@ use crate::{Error, Parameter, ParameterId, Result, Tape, Var};
 #[derive(Clone)]
 pub struct Gradients<T> {
     tape: u64,
-    parameters: BTreeMap<ParameterId, Tensor<T>>,
+    parameters: ByParameter<Tensor<T>>,
     /// In descending order of the nodes, as a backward meets them.
     variables: Vec<(u32, Tensor<T>)>,
 }
 
 impl<T: Real> Gradients<T> {
-    pub(crate) fn of_tape(tape: u64) -> Self {
-        Self { tape, parameters: BTreeMap::new(), variables: Vec::new() }
-    }
-
-    pub(crate) fn push_parameter(&mut self, id: ParameterId, gradient: Tensor<T>) {
-        self.parameters.insert(id, gradient);
-    }
-
-    pub(crate) fn push_variable(&mut self, node: u32, gradient: Tensor<T>) {
-        self.variables.push((node, gradient));
+    /// What a backward found: each parameter once, and the variables' nodes descending.
+    pub(crate) fn of_tape(
+        tape: u64,
+        parameters: Vec<(ParameterId, Tensor<T>)>,
+        variables: Vec<(u32, Tensor<T>)>,
+    ) -> Self {
+        Self { tape, parameters: ByParameter::of_entries(parameters), variables }
     }
 
     /// The gradient of a parameter, in its shape; `None` where the result did not depend on it.
     pub fn get(&self, parameter: &Parameter<T>) -> Option<&Tensor<T>> {
-        self.parameters.get(&parameter.id())
+        self.parameters.get(parameter.id())
     }
 
     /// The gradient of a [variable](crate::Tape::variable) of the tape. Only these leaves keep
@@ -75,7 +72,7 @@ impl<T: Real> Gradients<T> {
     /// [`Error::ParameterShape`] where the two have gradients of different shapes for a
     /// parameter; then nothing is added.
     pub fn merge(&mut self, other: Self) -> Result<()> {
-        for (id, gradient) in &other.parameters {
+        for (id, gradient) in other.parameters.iter() {
             if let Some(sum) = self.parameters.get(id).filter(|sum| sum.shape() != gradient.shape()) {
                 let (found, expected) = (*gradient.shape(), *sum.shape());
                 return Err(Error::ParameterShape {
@@ -85,12 +82,10 @@ impl<T: Real> Gradients<T> {
                 });
             }
         }
-        for (id, gradient) in other.parameters {
-            match self.parameters.get_mut(&id) {
+        for (id, gradient) in other.parameters.into_entries() {
+            match self.parameters.get_mut(id) {
                 Some(sum) => sum.add_assign(&gradient)?,
-                None => {
-                    self.parameters.insert(id, gradient);
-                }
+                None => self.parameters.insert(id, gradient),
             }
         }
         Ok(())
@@ -98,19 +93,19 @@ impl<T: Real> Gradients<T> {
 
     /// Multiplies every parameter gradient by `factor`.
     pub fn scale(&mut self, factor: T) {
-        for gradient in self.parameters.values_mut() {
+        for (_, gradient) in self.parameters.iter_mut() {
             change(gradient.as_mut_slice(), |chunk| chunk.iter_mut().for_each(|x| *x = *x * factor));
         }
     }
 
     /// The parameter gradients, in the order of the parameters' creation.
     pub fn iter(&self) -> impl Iterator<Item = (ParameterId, &Tensor<T>)> {
-        self.parameters.iter().map(|(id, gradient)| (*id, gradient))
+        self.parameters.iter()
     }
 
     /// The parameter gradients to be changed, in the order of the parameters' creation.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (ParameterId, &mut Tensor<T>)> {
-        self.parameters.iter_mut().map(|(id, gradient)| (*id, gradient))
+        self.parameters.iter_mut()
     }
 
     /// How many parameters have a gradient.
@@ -120,20 +115,20 @@ impl<T: Real> Gradients<T> {
 
     /// Whether no parameter has a gradient.
     pub fn is_empty(&self) -> bool {
-        self.parameters.is_empty()
+        self.len() == 0
     }
 }
 
 /// No gradients yet: the start of a sum over threads or parts of a batch.
 impl<T: Real> Default for Gradients<T> {
     fn default() -> Self {
-        Self::of_tape(u64::MAX)
+        Self { tape: u64::MAX, parameters: ByParameter::new(), variables: Vec::new() }
     }
 }
 
 impl<T: Real> fmt::Debug for Gradients<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(&self.parameters).finish()
+        f.debug_map().entries(self.parameters.iter()).finish()
     }
 }
 
@@ -176,7 +171,7 @@ mod tests {
         let p = Parameter::new(Tensor::from([1.0, 2.0]));
         let mut sum = gradients_of(&p, 2.0);
         let mut other = Gradients::default();
-        other.push_parameter(p.id(), Tensor::from(1.0));
+        other.parameters.insert(p.id(), Tensor::from(1.0));
         let message = sum.merge(other).unwrap_err().to_string();
         assert_eq!(message, "merge: the parameter has shape [2], the value []");
         assert_eq!(sum.get(&p), Some(&Tensor::from([2.0, 2.0])));

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod backward;
+mod by_parameter;
 mod error;
 mod gradcheck;
 mod gradients;

@@ -2,14 +2,13 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap, // order never observed: looked up by id alone
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use refrain_tensor::{Layout, Real, Shape, Tensor};
 
-use crate::{Error, Parameter, ParameterId, Result, Var};
+use crate::{Error, Parameter, ParameterId, Result, Var, by_parameter::ByParameter};
 
 type TensorResult<T> = std::result::Result<T, refrain_tensor::Error>;
 
@@ -57,7 +56,7 @@ pub struct Tape<T> {
 pub(crate) struct List<T> {
     pub(crate) nodes: Vec<Node<T>>,
     pub(crate) inputs: Vec<u32>,
-    parameters: HashMap<ParameterId, u32>, // order never observed: looked up by id alone
+    parameters: ByParameter<u32>,
 }
 
 pub(crate) struct Node<T> {
@@ -117,7 +116,7 @@ impl<T: Real> Tape<T> {
     fn with_recording(records: bool) -> Self {
         let room = if records { 16 } else { 0 };
         let (nodes, inputs) = (Vec::with_capacity(room), Vec::with_capacity(2 * room));
-        let list = List { nodes, inputs, parameters: HashMap::new() }; // order never observed: by id alone
+        let list = List { nodes, inputs, parameters: ByParameter::new() };
         Self { id: fresh_id(), records, list: RefCell::new(list) }
     }
 
@@ -163,7 +162,7 @@ impl<T: Real> Tape<T> {
         if !self.records || !parameter.requires_grad() {
             return self.constant(value);
         }
-        let known = self.list.borrow().parameters.get(&parameter.id()).copied();
+        let known = self.list.borrow().parameters.get(parameter.id()).copied();
         if known.is_some() {
             return Var::new(self, value, known);
         }

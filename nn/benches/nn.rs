@@ -1,4 +1,4 @@
-//! Layers, and the training step of the `hello` example, whose time the README states.
+//! Convolutions, and the training step of the `hello` example, whose time the README states.
 
 use std::hint::black_box;
 
@@ -60,30 +60,6 @@ fn hello_step(c: &mut Criterion) {
     });
 }
 
-fn layers(c: &mut Criterion) {
-    for (name, [i, h, t, b]) in
-        [("i32 h64 T50 B32", [32, 64, 50, 32]), ("i128 h256 T64 B32", [128, 256, 64, 32])]
-    {
-        let rnn = RNN::<f32>::new(i, h, &mut rng()).expect("a small layer");
-        let x = Tensor::normal([t, b, i], 0.0, 1.0, &mut rng()).expect("a small tensor");
-        let cotangent = Tensor::ones([t, b, h]).expect("a small tensor");
-        c.bench_function(&format!("RNN infer {name}"), |bench| {
-            bench.iter(|| {
-                let tape = Tape::inference();
-                let (out, _) = rnn.forward(&tape.constant(x.clone()), None).expect("matching shapes");
-                black_box(out.into_value())
-            });
-        });
-        c.bench_function(&format!("RNN train {name}"), |bench| {
-            bench.iter(|| {
-                let tape = Tape::new();
-                let (out, _) = rnn.forward(&tape.constant(x.clone()), None).expect("matching shapes");
-                black_box(out.backward_with(cotangent.clone()))
-            });
-        });
-    }
-}
-
 /// A layer without a gradient, and with those of its input and its parameters.
 fn layer<F>(c: &mut Criterion, name: &str, input: &[usize], forward: F)
 where
@@ -132,5 +108,5 @@ fn convolution(c: &mut Criterion) {
     layer(c, "AvgPool2d 2", &[16, 32, 56, 56], |x| pool.forward(x));
 }
 
-criterion_group!(benches, hello_step, layers, convolution);
+criterion_group!(benches, hello_step, convolution);
 criterion_main!(benches);
