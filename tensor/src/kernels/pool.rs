@@ -30,12 +30,21 @@ impl<T> Pool<T> {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// A buffer with room for `count` numbers, the smallest that is not much too large.
+    /// A buffer with room for `count` numbers, the smallest that is not much too large. Where there
+    /// is none, one that is not much too small is given up, the one kept longest: it was of use to a
+    /// computation that has grown. Without that, one that grows step by step would leave a buffer
+    /// of each size behind.
     fn take(&self, count: usize) -> Option<Vec<T>> {
         let mut buffers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |buffer: &Vec<T>| (count..=2 * count).contains(&buffer.capacity());
         let fitting = buffers.iter().enumerate().filter(|(_, buffer)| fits(buffer));
         let smallest = fitting.min_by_key(|(_, buffer)| buffer.capacity()).map(|(k, _)| k);
+        if smallest.is_none() {
+            let near = |buffer: &Vec<T>| (count.div_ceil(2)..count).contains(&buffer.capacity());
+            if let Some(k) = buffers.iter().position(near) {
+                buffers.remove(k);
+            }
+        }
         smallest.map(|k| buffers.remove(k))
     }
 
@@ -135,6 +144,16 @@ mod tests {
         let fitting = pool.take(9_000).unwrap();
         assert_eq!(fitting.as_ptr(), place);
         assert!(pool.take(9_000).is_none());
+    }
+
+    #[test]
+    fn what_grows_leaves_no_smaller_buffers_behind() {
+        let pool = Pool::<f64>::new();
+        for count in (10_000..11_000).step_by(100) {
+            assert!(pool.take(count).is_none());
+            pool.give(Vec::with_capacity(count));
+        }
+        assert_eq!(pool.0.lock().unwrap().len(), 1);
     }
 
     #[test]
