@@ -89,6 +89,20 @@ pub enum Error {
     #[error("{op}: a bidirectional layer cannot be streamed, for its second direction begins at the end")]
     Bidirectional { op: &'static str },
 
+    /// A budget of memory in which not even one step can be gone back through.
+    #[error(
+        "{op}: a budget of {budget} bytes holds not even one of {steps} steps, expected at least {least}"
+    )]
+    Budget { op: &'static str, steps: usize, budget: usize, least: usize },
+
+    /// More steps than a plan can count.
+    #[error("{op}: found {steps} steps, expected less than 2^32")]
+    TooManySteps { op: &'static str, steps: usize },
+
+    /// A layer that cannot run within a budget of memory.
+    #[error("{op}: {what}; use forward, which keeps all steps")]
+    NoBudget { op: &'static str, what: &'static str },
+
     /// A step's input or output that does not hold a row for each sequence.
     #[error("{op}: {what} holds {found} numbers, expected {} = {batch} sequences of {features}", batch * features)]
     StepLength { op: &'static str, what: &'static str, found: usize, batch: usize, features: usize },

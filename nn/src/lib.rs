@@ -35,6 +35,7 @@ pub use recurrent::{
     CellParameters, GRU, GRUBuilder, GRUCell, LSTM, LSTMBuilder, LSTMCell, LSTMState, LayerNormLSTMCell,
     Nonlinearity, PackedSequence, RNN, RNNBuilder, RNNCell, Stream, Trace, TracedCell, TracedState, Training,
     VariationalDropout, Zoneout, pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence,
+    recompute,
 };
 pub use refrain_autograd::Parameter;
 pub use refrain_tensor::Real;

@@ -15,6 +15,7 @@ mod node;
 mod options;
 mod packed;
 mod precision;
+pub mod recompute;
 mod regularise;
 mod rnn;
 mod rnn_cell;
@@ -23,6 +24,7 @@ mod shape;
 mod stack;
 mod stream;
 mod trace;
+mod within;
 
 pub use cell_parameters::CellParameters;
 pub use gru::{GRU, GRUBuilder};

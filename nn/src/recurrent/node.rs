@@ -31,14 +31,19 @@ pub(crate) struct Sequence<T> {
     pub(crate) masks: Vec<Tensor<T>>,
 }
 
-/// The node's values, and what forward keeps, from the lowest layer up.
-struct Computed<T, A: Real> {
-    outputs: Vec<Tensor<T>>,
-    kept: Vec<KeptLayer<A>>,
+/// What forward computes, and what it keeps, from the lowest layer up.
+pub(super) struct Computed<T, A: Real> {
+    /// The states of the top layer, [N, S·D].
+    pub(super) top: Tensor<T>,
+    /// The last h, [L·D, B, S].
+    pub(super) h: Vec<A>,
+    /// The last c, [L·D, B, H], of an LSTM.
+    pub(super) c: Vec<A>,
+    pub(super) kept: Vec<KeptLayer<A>>,
 }
 
 /// What forward keeps of a layer.
-struct KeptLayer<T: Real> {
+pub(super) struct KeptLayer<T: Real> {
     directions: Vec<Kept<T>>,
     /// The states, [N, S·D].
     states: Operands<T>,
@@ -59,7 +64,8 @@ impl<T: Real> Sequence<T> {
         let values = P::enter(inputs.iter().map(Var::value));
         let masks = P::enter(self.masks.iter());
         let keep = inputs.iter().any(Var::requires_grad);
-        let Computed { outputs, kept } = self.forward::<P>(&values, &masks, keep)?;
+        let Computed { top, h, c, kept } = self.forward::<P>(&values, &masks, keep)?;
+        let outputs = self.outputs(top, P::leave(h), P::leave(c))?;
         let shapes: Vec<Shape> = if keep { inputs.iter().map(|x| *x.shape()).collect() } else { Vec::new() };
         let (tape, kind) = (inputs[0].tape(), self.kind);
         let inputs: Vec<&Var<'t, T>> = inputs.iter().collect();
@@ -77,8 +83,18 @@ impl<T: Real> Sequence<T> {
         })?)
     }
 
+    /// The node's values.
+    pub(super) fn outputs(&self, top: Tensor<T>, h: Vec<T>, c: Vec<T>) -> Result<Vec<Tensor<T>>> {
+        let (cells, batch) = (self.layers * self.directions, self.steps.batch());
+        let mut outputs = vec![top, Tensor::from_vec(h, [cells, batch, self.sizes.state])?];
+        if self.kind.cell().has_cell_state() {
+            outputs.push(Tensor::from_vec(c, [cells, batch, self.sizes.hidden])?);
+        }
+        Ok(outputs)
+    }
+
     /// S·D.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         self.sizes.state * self.directions
     }
 
@@ -97,7 +113,7 @@ impl<T: Real> Sequence<T> {
     }
 
     /// The places of h_0 and c_0 among the inputs.
-    fn start_roles(&self) -> [Option<usize>; 2] {
+    pub(super) fn start_roles(&self) -> [Option<usize>; 2] {
         let first = self.roles(self.layers * self.directions).ih;
         let cell = self.starts && self.kind.cell().has_cell_state();
         [self.starts.then_some(first), cell.then_some(first + 1)]
@@ -117,16 +133,18 @@ impl<T: Real> Sequence<T> {
         self.states_of(cell, h_0, c_0)
     }
 
-    fn forward<P: Precision<T>>(
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) where there is no memory.
+    pub(super) fn forward<P: Precision<T>>(
         &self,
         values: &Operands<P::A>,
         masks: &Operands<P::A>,
         keep: bool,
     ) -> Result<Computed<T, P::A>> {
-        let (rows, batch) = (self.steps.rows(), self.steps.batch());
+        let rows = self.steps.rows();
         let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
         let mut kept: Vec<KeptLayer<P::A>> = Vec::with_capacity(self.layers);
-        let mut outputs = Vec::with_capacity(3);
+        let mut top = None;
         for layer in 0..self.layers {
             let below = kept.last();
             let input = below
@@ -160,24 +178,19 @@ impl<T: Real> Sequence<T> {
                 directions.push(of_cell);
             }
             let (tensor, states) = P::share(states, Shape::from([rows, self.width()]))?;
-            if layer + 1 == self.layers {
-                outputs.push(tensor);
-            }
+            top = Some(tensor);
             if !keep {
                 kept.clear();
             }
             kept.push(KeptLayer { directions, states, input });
         }
-        let cells = self.layers * self.directions;
-        outputs.push(Tensor::from_vec(P::leave(last_h), [cells, batch, self.sizes.state])?);
-        if self.kind.cell().has_cell_state() {
-            outputs.push(Tensor::from_vec(P::leave(last_c), [cells, batch, self.sizes.hidden])?);
-        }
-        Ok(Computed { outputs, kept })
+        // There is at least one layer.
+        let top = top.map_or_else(|| Tensor::zeros([rows, self.width()]), Ok)?;
+        Ok(Computed { top, h: last_h, c: last_c, kept })
     }
 
     /// The gradients of the inputs, from those of the values; an empty one is 0.
-    fn backward<A: Real>(
+    pub(super) fn backward<A: Real>(
         &self,
         (values, masks): (&Operands<A>, &Operands<A>),
         mut kept: Vec<KeptLayer<A>>,

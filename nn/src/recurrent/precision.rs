@@ -45,6 +45,17 @@ impl<A: Real> Operands<A> {
             Self::Row(values, ends) => &values[if k == 0 { 0 } else { ends[k - 1] }..ends[k]],
         }
     }
+
+    /// The lists as tensors of these shapes.
+    pub(crate) fn into_tensors(self, shapes: &[Shape]) -> Result<Vec<Tensor<A>>> {
+        match self {
+            Self::Tensors(tensors) => Ok(tensors),
+            Self::Row(..) => {
+                let list = |(k, shape)| Tensor::from_vec(self.get(k).to_vec(), shape);
+                Ok(shapes.iter().enumerate().map(list).collect::<std::result::Result<_, _>>()?)
+            }
+        }
+    }
 }
 
 /// The precision of the tensors.

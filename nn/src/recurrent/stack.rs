@@ -119,13 +119,15 @@ impl<T: Real> Stack<T> {
     }
 
     /// Runs rows `[N, I]` through all layers: the rows of the top layer, `[N, S · directions]`, and
-    /// the last states. Dropout between layers draws from `rng`.
+    /// the last states. Dropout between layers draws from `rng`. What is kept for the way back stays
+    /// within `budget` bytes, where one is given.
     pub(crate) fn run<'t>(
         &self,
         rows: &Var<'t, T>,
         steps: Steps,
         initial: Option<&States<'t, T>>,
         rng: Option<&mut (impl Rng + ?Sized)>,
+        budget: Option<usize>,
     ) -> Result<(Var<'t, T>, States<'t, T>)> {
         let (tape, options) = (rows.tape(), &self.options);
         let mut inputs = Vec::with_capacity(3 + 5 * self.cells.len());
@@ -150,7 +152,11 @@ impl<T: Real> Stack<T> {
             starts: initial.is_some(),
             masks,
         };
-        let mut values = sequence.onto_tape(&inputs)?.into_iter();
+        let values = match budget {
+            Some(budget) => sequence.onto_tape_within(budget, &inputs)?,
+            None => sequence.onto_tape(&inputs)?,
+        };
+        let mut values = values.into_iter();
         match (values.next(), values.next()) {
             (Some(outputs), Some(h)) => Ok((outputs, States { h, c: values.next() })),
             _ => unreachable!("a sequence has outputs and last states"),
