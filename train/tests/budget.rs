@@ -129,6 +129,38 @@ proptest! {
     }
 }
 
+/// The gradients of the head alone, from states that do not depend on parameters: in f32 on one
+/// tape, in f32 in chunks, and in f64.
+#[test]
+fn sums_over_chunks_are_closer_to_the_exact_ones_than_sums_over_all_steps() {
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);
+    let (steps, batch) = (3000, 8);
+    let x = Tensor::<f64>::normal([steps * batch, HIDDEN], 0.5, 1.0, rng).unwrap();
+    let x_single = Tensor::from_vec(x.iter().map(|x| x as f32).collect(), *x.shape()).unwrap();
+    let x = Tensor::from_vec(x_single.iter().map(f64::from).collect(), *x.shape()).unwrap();
+    let head = Linear::<f64>::new(HIDDEN, LETTERS, rng).unwrap();
+    let mut single = Linear::<f32>::new(HIDDEN, LETTERS, rng).unwrap();
+    single.weight.set(Tensor::zeros(head.weight.value().shape()).unwrap()).unwrap();
+    fn of_head<'t, T: Real>(head: &Linear<T>, tape: &'t Tape<T>, x: Tensor<T>) -> Var<'t, T> {
+        head.forward(&tape.constant(x)).unwrap().sum(..).unwrap()
+    }
+    let (tape, exact_tape) = (Tape::new(), Tape::new());
+    let plain = of_head(&single, &tape, x_single.clone()).backward().unwrap();
+    let exact = of_head(&head, &exact_tape, x).backward().unwrap();
+    let plan = Plan::new(steps, Costs { state: 1, step: 1 }, 100).unwrap();
+    let found = BPTT::new(&plan).run(&[], |tape, steps, _| {
+        let x = x_single.narrow(0, steps.start * batch, steps.len() * batch).unwrap();
+        Ok::<_, ChunkError>(Chunk { loss: Some(of_head(&single, tape, x)), states: Vec::new() })
+    });
+    let expected = exact.get(&head.weight).unwrap();
+    let apart = |found: &Tensor<f32>| -> f64 {
+        found.iter().zip(expected.iter()).map(|(a, b)| (f64::from(a) - b).powi(2)).sum::<f64>().sqrt()
+    };
+    let of_chunks = apart(found.unwrap().gradients.get(&single.weight).unwrap());
+    let of_whole = apart(plain.get(&single.weight).unwrap());
+    assert!(of_chunks < of_whole, "chunks are {of_chunks:.1e} off, the whole {of_whole:.1e}");
+}
+
 #[test]
 fn dropout_that_is_seeded_by_the_chunk_is_the_same_whenever_it_runs() {
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);

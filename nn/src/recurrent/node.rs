@@ -64,7 +64,7 @@ impl<T: Real> Sequence<T> {
         let values = P::enter(inputs.iter().map(Var::value));
         let masks = P::enter(self.masks.iter());
         let keep = inputs.iter().any(Var::requires_grad);
-        let Computed { top, h, c, kept } = self.forward::<P>(&values, &masks, keep)?;
+        let Computed { top, h, c, kept } = self.forward::<P>(&values, &masks, &[], keep)?;
         let outputs = self.outputs(top, P::leave(h), P::leave(c))?;
         let shapes: Vec<Shape> = if keep { inputs.iter().map(|x| *x.shape()).collect() } else { Vec::new() };
         let (tape, kind) = (inputs[0].tape(), self.kind);
@@ -133,12 +133,25 @@ impl<T: Real> Sequence<T> {
         self.states_of(cell, h_0, c_0)
     }
 
+    /// The weights of all layers and directions, packed.
+    pub(super) fn packed<A: Real>(&self, values: &Operands<A>) -> Vec<Layer<A>> {
+        (0..self.layers * self.directions).map(|cell| self.packed_cell(cell, values)).collect()
+    }
+
+    fn packed_cell<A: Real>(&self, cell: usize, values: &Operands<A>) -> Layer<A> {
+        let sizes = self.sizes_of(cell / self.directions);
+        Layer::new(self.kind.cell(), sizes, self.roles(cell).weights(values))
+    }
+
+    /// Runs all steps. The weights are packed for it, where they are not given `packed`.
+    ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) where there is no memory.
     pub(super) fn forward<P: Precision<T>>(
         &self,
         values: &Operands<P::A>,
         masks: &Operands<P::A>,
+        packed: &[Layer<P::A>],
         keep: bool,
     ) -> Result<Computed<T, P::A>> {
         let rows = self.steps.rows();
@@ -160,11 +173,11 @@ impl<T: Real> Sequence<T> {
             for direction in 0..self.directions {
                 let cell = layer * self.directions + direction;
                 let reverse = direction == 1;
-                let packed =
-                    Layer::new(self.kind.cell(), self.sizes_of(layer), self.roles(cell).weights(values));
+                let packed_here = packed.is_empty().then(|| self.packed_cell(cell, values));
+                let weights = packed_here.as_ref().unwrap_or_else(|| &packed[cell]);
                 let start = self.start(cell, values);
                 let sweep = Forward { steps: &self.steps, reverse, x, start, keep };
-                let of_cell = packed.forward(sweep, &mut states, self.columns(direction));
+                let of_cell = weights.forward(sweep, &mut states, self.columns(direction));
                 let ends = self.steps.last_rows(reverse);
                 let Columns { width, first } = self.columns(direction);
                 for (sequence, &row) in ends.iter().enumerate() {

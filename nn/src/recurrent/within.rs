@@ -4,7 +4,10 @@
 use std::ops::Range;
 
 use refrain_autograd::Var;
-use refrain_tensor::{Real, Shape, Tensor, kernels::recurrent::Steps};
+use refrain_tensor::{
+    Real, Shape, Tensor,
+    kernels::recurrent::{Layer, Steps},
+};
 
 use super::{
     node::{Computed, KeptLayer, Sequence},
@@ -73,6 +76,8 @@ struct Segments<T, A: Real> {
     /// The input, [N, I].
     x: Tensor<T>,
     weights: Vec<Tensor<A>>,
+    /// The weights of all layers for the way forward.
+    packed: Vec<Layer<A>>,
     start: States<A>,
 }
 
@@ -141,7 +146,9 @@ impl<T: Real> Sequence<T> {
             if first_state < inputs.len() { enter(first_state..inputs.len())? } else { self.zeros()? };
         let x = inputs[0].value().contiguous();
         let (tape, op) = (inputs[0].tape(), self.kind.op());
-        let segments = Segments { sequence: self, plan, x, weights, start };
+        let operands = std::iter::once(Tensor::zeros([0])?).chain(weights.iter().cloned()).collect();
+        let packed = self.packed(&Operands::Tensors(operands));
+        let segments = Segments { sequence: self, plan, x, weights, packed, start };
 
         let (values, held, progress) = segments.forward::<P>()?;
         let inputs: Vec<&Var<'t, T>> = inputs.iter().collect();
@@ -212,7 +219,7 @@ impl<T: Real, A: Real> Segments<T, A> {
         values.extend(self.weights.iter().chain(&progress.current).cloned());
         let values = Operands::Tensors(values);
         let none = Operands::Tensors(Vec::new());
-        let Computed { top, h, c, kept } = sequence.forward::<P>(&values, &none, keep)?;
+        let Computed { top, h, c, kept } = sequence.forward::<P>(&values, &none, &self.packed, keep)?;
         outputs(&top);
         let of_h = progress.current[0].shape();
         let mut current = vec![Tensor::from_vec(h, of_h)?];

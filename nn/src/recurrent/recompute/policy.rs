@@ -18,8 +18,8 @@ pub(super) struct Policy {
     fits: Vec<usize>,
     /// For each j, the best y for each t; 0 where all t steps fit.
     splits: Vec<Vec<u32>>,
-    /// C(t, 0).
-    pub(super) costs: Vec<u64>,
+    /// For each j, C(t, j) for each t.
+    costs: Vec<Vec<u64>>,
 }
 
 /// How far from the best split of one step less the best split is looked for, beside twice the steps
@@ -37,9 +37,10 @@ impl Policy {
 
     fn reaching(steps: usize, fits: Vec<usize>, reach: usize) -> Self {
         let mut splits = Vec::with_capacity(fits.len());
-        // C of one state more; nothing where there is no room for one.
-        let mut more: Vec<u64> = Vec::new();
+        let mut all: Vec<Vec<u64>> = Vec::with_capacity(fits.len());
         for &fits in fits.iter().rev() {
+            // C of one state more; nothing where there is no room for one.
+            let more = all.last().map_or(&[][..], Vec::as_slice);
             let mut costs: Vec<u64> = Vec::with_capacity(steps + 1);
             let mut best = vec![0u32; steps + 1];
             costs.extend((0..=steps.min(fits)).map(|t| t as u64));
@@ -61,17 +62,30 @@ impl Policy {
                 best[t] = y as u32;
             }
             splits.push(best);
-            more = costs;
+            all.push(costs);
         }
         splits.reverse();
-        Self { fits, splits, costs: more }
+        all.reverse();
+        Self { fits, splits, costs: all }
+    }
+
+    /// C(t, 0).
+    pub(super) fn cost(&self, steps: usize) -> u64 {
+        self.costs[0][steps]
     }
 
     /// Where to split `steps` steps while `kept` states are kept, and whether to keep the state
-    /// there; `None` where all fit.
+    /// there; `None` where all fit. Of splits that cost the same it is the last, for that leads to
+    /// the fewest segments.
     pub(super) fn split(&self, steps: usize, kept: usize) -> Option<(usize, bool)> {
-        let y = self.splits[kept][steps] as usize;
-        (y > 0).then(|| (y, steps - y > self.fits[kept]))
+        let (first, fits, costs) = (self.splits[kept][steps] as usize, self.fits[kept], &self.costs[kept]);
+        let cost = |y: usize| {
+            let behind = steps - y;
+            let more = || self.costs.get(kept + 1).map_or(u64::MAX, |more| more[behind]);
+            (y as u64 + costs[y]).saturating_add(if behind <= fits { behind as u64 } else { more() })
+        };
+        let last = (first.max(1)..steps).rev().find(|&y| cost(y) == costs[steps]);
+        (first > 0).then(|| last.unwrap_or(first)).map(|y| (y, steps - y > fits))
     }
 }
 
@@ -95,7 +109,7 @@ mod tests {
             for t in 0..=300u64 {
                 let reach = |r: u64| if r == 0 { 0 } else { binomial(states + r, states + 1) };
                 let expected: u64 = (0..=t).map(|r| t.saturating_sub(reach(r))).take_while(|&n| n > 0).sum();
-                assert_eq!(policy.costs[t as usize], expected, "{t} steps, {states} states");
+                assert_eq!(policy.cost(t as usize), expected, "{t} steps, {states} states");
             }
         }
     }
@@ -114,7 +128,7 @@ mod tests {
         for m in 1..6 {
             let policy = Policy::new(11, vec![1; m]);
             for t in 0..=11 {
-                assert_eq!(policy.costs[t], of_the_paper(t, m), "{t} steps, {m} slots");
+                assert_eq!(policy.cost(t), of_the_paper(t, m), "{t} steps, {m} slots");
             }
         }
     }
@@ -156,7 +170,7 @@ mod tests {
         ) {
             let step = state * ratio;
             let budget = step + (share * (steps * step) as f64) as usize;
-            let found = Policy::new(steps, fits(step, state, budget, steps)).costs[steps] as f64;
+            let found = Policy::new(steps, fits(step, state, budget, steps)).cost(steps) as f64;
             let least = mixed(steps, step, state, budget) as f64;
             prop_assert!(found >= least);
             prop_assert!(found <= 1.25 * least, "{found} steps, at least {least}");
