@@ -26,6 +26,22 @@ const FOLDER: &str = "{folder}";
 
 /// Every example, once or more. `cargo xtask lint rules` reports one that is missing here.
 const SHORT_RUNS: &[ShortRun] = &[
+    ShortRun {
+        name: "budget",
+        arguments: &[
+            "--steps",
+            "100",
+            "--percent",
+            "50,5",
+            "--rounds",
+            "1",
+            "--hidden",
+            "16",
+            "--out",
+            FOLDER,
+        ],
+        check: Check::LeavesFile("svg"),
+    },
     ShortRun { name: "hello", arguments: &[], check: Check::LastLine("hello -> ohlol") },
     ShortRun { name: "hello", arguments: &["--trace", "--out", FOLDER], check: Check::LeavesFile("dot") },
     ShortRun {

@@ -239,7 +239,9 @@ impl<T: Real> Rows<T> {
 
     /// The gradient of Σ share · loss with respect to the logits: share (softmax(x) Σ q − q).
     fn gradients(&self, log_probabilities: &[T], share: &[T]) -> Vec<T> {
-        let mut gradients = vec![T::zero(); log_probabilities.len()];
+        // From the pool, for that is where the memory goes in the end.
+        let mut gradients = T::room(log_probabilities.len()).unwrap_or_default();
+        gradients.resize(log_probabilities.len(), T::zero());
         let rows = gradients.chunks_exact_mut(self.classes).zip(log_probabilities.chunks_exact(self.classes));
         for (row, ((gradient, log), &share)) in rows.zip(share).enumerate() {
             let mut total = T::zero();

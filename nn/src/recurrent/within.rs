@@ -169,7 +169,8 @@ impl<T: Real, A: Real> Segments<T, A> {
     /// Runs through all steps once: the node's values, and the last segment.
     #[allow(clippy::type_complexity)] // what the way back starts from
     fn forward<P: Precision<T, A = A>>(&self) -> Result<(Vec<Tensor<T>>, Segment<T, A>, Progress<A>)> {
-        let mut top = Vec::with_capacity(self.sequence.steps.rows() * self.sequence.width());
+        // From the pool, for that is where the memory goes in the end.
+        let mut top = T::room(self.sequence.steps.rows() * self.sequence.width()).unwrap_or_default();
         let mut progress = Progress { next: 0, current: self.start.clone(), stack: Vec::new() };
         let segment = self.next_segment::<P>(&mut progress, |part| top.extend(part.iter()))?;
         let top = Tensor::from_vec(top, [self.sequence.steps.rows(), self.sequence.width()])?;
@@ -246,7 +247,9 @@ impl<T: Real, A: Real> Segments<T, A> {
         carried.resize(2, Vec::new());
         let weights = 1..1 + self.weights.len();
         let mut sums: Vec<Option<Vec<A>>> = vec![None; weights.len()];
-        let mut dx: Vec<T> = vec![T::zero(); if needs[0] { shapes[0].numel() } else { 0 }];
+        let size_of_x = if needs[0] { shapes[0].numel() } else { 0 };
+        let mut dx = T::room(size_of_x).unwrap_or_default();
+        dx.resize(size_of_x, T::zero());
         let needed: Vec<bool> = needs[..weights.end].iter().copied().chain([true; 2]).collect();
         let needed = &needed[..weights.end + self.start.len()];
 
