@@ -33,10 +33,11 @@ pub struct BatchGradients<T: Real> {
 /// by, times `batch / range.len()`. Randomness, for dropout, comes from a generator that `loss`
 /// seeds by the range.
 ///
-/// The kernels have threads of their own, which share the work of a large layer already. Shards pay
-/// where the layers are too small for that: a team of threads works for one caller at a time, and
-/// the other shards compute on their own thread meanwhile. `cargo run --release --example budget --
-/// --threads` measures both ways.
+/// The kernels have threads of their own, which share the work of a large layer already. A team of
+/// them works for one caller at a time, and the other shards compute on their own thread meanwhile;
+/// with `RAYON_NUM_THREADS=1` the shards have all cores to themselves. Which way is faster depends
+/// on the model: `cargo run --release --example budget -- --threads` measures both, and the README
+/// of this crate has its figures.
 ///
 /// ```
 /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};

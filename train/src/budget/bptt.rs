@@ -125,7 +125,7 @@ impl<'p> BPTT<'p> {
 struct WayBack<T: Real> {
     loss: f64,
     gradients: Gradients<T>,
-    /// The gradients of the states before the chunks that are done; empty before the first one, and
+    /// The gradients of the states before the chunks that are done; nothing before the first one, and
     /// `None` for 0.
     carried: Vec<Option<Tensor<T>>>,
     last: Option<Vec<Tensor<T>>>,
@@ -151,11 +151,14 @@ impl<T: Real> WayBack<T> {
         }
         drop(states);
         let mut terms = terms.into_iter();
-        let Some(first) = terms.next() else { return Ok(self.carried = vec![None; before.len()]) };
-        let result = terms.try_fold(first, |sum, term| sum.add(&term))?;
-        if !result.requires_grad() {
-            return Ok(self.carried = vec![None; before.len()]);
-        }
+        let result = match terms.next() {
+            Some(first) => Some(terms.try_fold(first, |sum, term| sum.add(&term))?),
+            None => None,
+        };
+        let Some(result) = result.filter(Var::requires_grad) else {
+            self.carried = vec![None; before.len()];
+            return Ok(());
+        };
         let found = result.backward()?;
         self.carried = before.iter().map(|state| found.of(state).cloned()).collect();
         Ok(self.gradients.merge(found)?)
