@@ -145,14 +145,14 @@ impl<T: Real> Sequence<T> {
         let start =
             if first_state < inputs.len() { enter(first_state..inputs.len())? } else { self.zeros()? };
         let x = inputs[0].value().contiguous();
-        let (tape, op) = (inputs[0].tape(), self.kind.op());
+        let (tape, kind) = (inputs[0].tape(), self.kind);
         let operands = std::iter::once(Tensor::zeros([0])?).chain(weights.iter().cloned()).collect();
         let packed = self.packed(&Operands::Tensors(operands));
         let segments = Segments { sequence: self, plan, x, weights, packed, start };
 
         let (values, held, progress) = segments.forward::<P>()?;
         let inputs: Vec<&Var<'t, T>> = inputs.iter().collect();
-        Ok(tape.record_outputs(op, &inputs, values, move |gradients, needs| {
+        Ok(tape.record_outputs(kind.op(), &inputs, values, move |gradients, needs| {
             segments.backward::<P>(held, progress, gradients, (needs, &shapes))
         })?)
     }

@@ -58,7 +58,7 @@ pub enum ChunkError {
     Autograd(#[from] refrain_autograd::Error),
 }
 
-/// Back-propagation through time that follows a plan; see the [module](self).
+/// Back-propagation through time that follows a plan; see the [module](crate::budget).
 #[derive(Clone, Debug)]
 pub struct BPTT<'p> {
     plan: &'p Plan,
