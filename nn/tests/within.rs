@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var};
-use refrain_nn::{GRU, LSTM, LSTMState, Module, Nonlinearity, RNN, recompute::Costs};
+use refrain_nn::{GRU, LSTM, LSTMState, Module, Nonlinearity, RNN, recompute::StepCosts};
 use refrain_tensor::{Real, Tensor};
 
 /// Any of the family.
@@ -70,11 +70,11 @@ impl<T: Real> Layer<T> {
         }
     }
 
-    fn costs(&self, batch: usize) -> Costs {
+    fn step_costs(&self, batch: usize) -> StepCosts {
         match self {
-            Self::RNN(layer) => layer.costs(batch),
-            Self::LSTM(layer) => layer.costs(batch),
-            Self::GRU(layer) => layer.costs(batch),
+            Self::RNN(layer) => layer.step_costs(batch),
+            Self::LSTM(layer) => layer.step_costs(batch),
+            Self::GRU(layer) => layer.step_costs(batch),
         }
     }
 
@@ -120,7 +120,7 @@ fn weigh<'t, T: Real>(k: usize, value: &Var<'t, T>) -> Var<'t, T> {
 fn results<T: Real>(case: &Case, budget: Option<usize>) -> (Vec<Tensor<T>>, Vec<Vec<T>>) {
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(case.seed);
     let layer = Layer::<T>::random(case, rng);
-    let costs = layer.costs(case.batch);
+    let costs = layer.step_costs(case.batch);
     let budget = budget.map(|_| costs.step + (case.share * (costs.step * case.steps) as f64) as usize);
     let tape = Tape::new();
     let Case { input, steps, batch, .. } = *case;
@@ -186,7 +186,7 @@ fn what_cannot_run_within_a_budget_says_so() {
     let both = GRU::builder(3, 5).bidirectional(true).build(rng).unwrap();
     let dropping = GRU::builder(3, 5).num_layers(2).dropout(0.5).build(rng).unwrap();
     let gru = GRU::new(3, 5, rng).unwrap();
-    let least = gru.costs(2).step;
+    let least = gru.step_costs(2).step;
     let cases = [
         (
             both.forward_within(&x, None, 1 << 20),

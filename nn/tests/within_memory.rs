@@ -3,7 +3,7 @@
 
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var};
-use refrain_nn::{GRU, LSTM, Module, RNN, Result, recompute::Costs};
+use refrain_nn::{GRU, LSTM, Module, RNN, Result, recompute::StepCosts};
 use refrain_tensor::Tensor;
 
 const SIZES: [usize; 3] = [1000, 8, 64];
@@ -27,7 +27,7 @@ fn the_way_back_stays_within_the_budget() {
     let lstm = LSTM::<f32>::builder(size, size).num_layers(2).build(rng).unwrap();
     let projected = LSTM::<f32>::builder(size, size).proj_size(size / 2).build(rng).unwrap();
     let gru = GRU::<f32>::builder(size, size).num_layers(2).build(rng).unwrap();
-    let check = |name: &str, costs: Costs, module: &dyn Module<f32>, run: &dyn Fn(usize) -> usize| {
+    let check = |name: &str, costs: StepCosts, module: &dyn Module<f32>, run: &dyn Fn(usize) -> usize| {
         let mut weights = 0;
         module.visit(&mut |_, parameter| weights += parameter.value().numel());
         // The outputs, the weights as they are packed and their gradients, and some room that
@@ -39,12 +39,16 @@ fn the_way_back_stays_within_the_budget() {
             assert!(found <= budget + beside, "{name}, {percent} %: {found} bytes in {budget} + {beside}");
         }
     };
-    check("rnn", rnn.costs(batch), &rnn, &|budget| peak(|x| Ok(rnn.forward_within(x, None, budget)?.1), &x));
-    check("lstm", lstm.costs(batch), &lstm, &|budget| {
+    check("rnn", rnn.step_costs(batch), &rnn, &|budget| {
+        peak(|x| Ok(rnn.forward_within(x, None, budget)?.1), &x)
+    });
+    check("lstm", lstm.step_costs(batch), &lstm, &|budget| {
         peak(|x| Ok(lstm.forward_within(x, None, budget)?.1.h), &x)
     });
-    check("projected lstm", projected.costs(batch), &projected, &|budget| {
+    check("projected lstm", projected.step_costs(batch), &projected, &|budget| {
         peak(|x| Ok(projected.forward_within(x, None, budget)?.1.h), &x)
     });
-    check("gru", gru.costs(batch), &gru, &|budget| peak(|x| Ok(gru.forward_within(x, None, budget)?.1), &x));
+    check("gru", gru.step_costs(batch), &gru, &|budget| {
+        peak(|x| Ok(gru.forward_within(x, None, budget)?.1), &x)
+    });
 }

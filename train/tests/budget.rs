@@ -8,7 +8,7 @@ use refrain_nn::{
     CrossEntropyLoss, Dropout, Embedding, GRU, LSTM, LSTMState, Linear, Module, Reduction, module,
 };
 use refrain_tensor::{Real, Tensor};
-use refrain_train::budget::{BPTT, Chunk, ChunkError, Costs, Plan};
+use refrain_train::budget::{BPTT, Chunk, ChunkError, Plan, StepCosts};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -97,7 +97,7 @@ fn check<T: Real>(
     let loss = whole.loss.unwrap();
     let plain = loss.backward().unwrap();
 
-    let costs = Costs { state: 3, step: 7 };
+    let costs = StepCosts { state: 3, step: 7 };
     let plan = Plan::new(steps, costs, 7 + (share * (7 * steps) as f64) as usize).unwrap();
     let found = BPTT::new(&plan)
         .run(&start, |tape, steps, states| model.chunk(tape, &letters, steps, states, total))
@@ -147,7 +147,7 @@ fn sums_over_chunks_are_closer_to_the_exact_ones_than_sums_over_all_steps() {
     let (tape, exact_tape) = (Tape::new(), Tape::new());
     let plain = of_head(&single, &tape, x_single.clone()).backward().unwrap();
     let exact = of_head(&head, &exact_tape, x).backward().unwrap();
-    let plan = Plan::new(steps, Costs { state: 1, step: 1 }, 100).unwrap();
+    let plan = Plan::new(steps, StepCosts { state: 1, step: 1 }, 100).unwrap();
     let found = BPTT::new(&plan).run(&[], |tape, steps, _| {
         let x = x_single.narrow(0, steps.start * batch, steps.len() * batch).unwrap();
         Ok::<_, ChunkError>(Chunk { loss: Some(of_head(&single, tape, x)), states: Vec::new() })
@@ -174,7 +174,7 @@ fn dropout_that_is_seeded_by_the_chunk_is_the_same_whenever_it_runs() {
             Xoshiro256PlusPlus::seed_from_u64(steps.start as u64),
         )
     };
-    let plan = Plan::new(steps, Costs { state: 1, step: 3 }, 14).unwrap();
+    let plan = Plan::new(steps, StepCosts { state: 1, step: 3 }, 14).unwrap();
     let start = vec![Tensor::zeros([1, 2, 6]).unwrap(); 2];
     let found = BPTT::new(&plan).with_dropout().run(&start, |tape, steps, states| {
         let (x, mut rng) = chunk(tape, steps);
@@ -203,7 +203,7 @@ fn dropout_that_is_seeded_by_the_chunk_is_the_same_whenever_it_runs() {
 
 #[test]
 fn what_does_not_fit_is_named() {
-    let plan = Plan::new(10, Costs { state: 1, step: 1 }, 4).unwrap();
+    let plan = Plan::new(10, StepCosts { state: 1, step: 1 }, 4).unwrap();
     let start = [Tensor::<f64>::zeros([2]).unwrap()];
     let run = |chunk: for<'t> fn(&'t Tape<f64>, &Var<'t, f64>) -> Chunk<'t, f64>| {
         let found =

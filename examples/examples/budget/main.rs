@@ -25,7 +25,7 @@ use std::{
 
 use clap::{Parser, value_parser};
 use refrain_examples::{plot, progress};
-use refrain_train::budget::{Costs, Plan};
+use refrain_train::budget::{Plan, StepCosts};
 
 use report::Row;
 use task::{Subject, Task};
@@ -127,6 +127,6 @@ fn measure(arguments: &Arguments) -> Fallible<Vec<Row>> {
 }
 
 /// The costs as they go from process to process.
-fn pair(Costs { state, step }: Costs) -> [usize; 2] {
+fn pair(StepCosts { state, step }: StepCosts) -> [usize; 2] {
     [state, step]
 }

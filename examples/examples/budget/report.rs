@@ -187,7 +187,7 @@ pub(crate) fn panels(rows: &[Row]) -> Vec<Panel> {
 
 #[cfg(test)]
 mod tests {
-    use refrain_train::budget::Costs;
+    use refrain_train::budget::StepCosts;
 
     use super::*;
 
@@ -195,7 +195,7 @@ mod tests {
         let task = Task { subject: Subject::Model, steps: 100, batch: 1, hidden: 8 };
         let plain = Found { bytes: 1000, seconds: 2.0, difference: 0.0 };
         let found = Found { bytes: 250, seconds: 3.0, difference: 2e-7 };
-        let plan = Plan::new(100, Costs { state: 1, step: 10 }, 200).unwrap();
+        let plan = Plan::new(100, StepCosts { state: 1, step: 10 }, 200).unwrap();
         vec![Row::plain(&task, &plain), Row::within(&task, 20, (200, &plan), &found, &plain)]
     }
 

@@ -6,7 +6,7 @@ use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Gradients, Parameter, Tape, Var};
 use refrain_nn::{CrossEntropyLoss, Embedding, GRU, LSTM, Linear, Module, Reduction, module};
 use refrain_tensor::{Real, Tensor};
-use refrain_train::budget::{BPTT, Chunk, Costs, Plan};
+use refrain_train::budget::{BPTT, Chunk, Plan, StepCosts};
 
 use crate::Fallible;
 
@@ -89,10 +89,10 @@ impl Prepared {
     }
 
     /// The costs of the layer, as it knows them itself.
-    pub(crate) fn costs(&self, batch: usize) -> Costs {
+    pub(crate) fn step_costs(&self, batch: usize) -> StepCosts {
         match self {
-            Self::Model(model) => model.gru.costs(batch),
-            Self::Layer(layer) => layer.lstm.costs(batch),
+            Self::Model(model) => model.gru.step_costs(batch),
+            Self::Layer(layer) => layer.lstm.step_costs(batch),
         }
     }
 

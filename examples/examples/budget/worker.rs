@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use refrain_train::budget::{Costs, Plan};
+use refrain_train::budget::{Plan, StepCosts};
 use serde_json::{Value, json};
 
 use crate::{
@@ -30,18 +30,18 @@ pub(crate) struct Found {
 const CALIBRATION: [usize; 2] = [64, 192];
 
 /// What a step takes: for a layer its own figures, for a model the slope of its memory.
-pub(crate) fn costs(task: &Task) -> Fallible<Costs> {
-    let of_layer = Prepared::new(&Task { steps: 1, ..*task })?.costs(task.batch);
+pub(crate) fn costs(task: &Task) -> Fallible<StepCosts> {
+    let of_layer = Prepared::new(&Task { steps: 1, ..*task })?.step_costs(task.batch);
     if task.subject == Subject::Layer {
         return Ok(of_layer);
     }
     let [short, long] = CALIBRATION.map(|steps| run(&Task { steps, ..*task }, None, 0));
     let more = long?.bytes.saturating_sub(short?.bytes);
-    Ok(Costs { step: (more / (CALIBRATION[1] - CALIBRATION[0])).max(1), ..of_layer })
+    Ok(StepCosts { step: (more / (CALIBRATION[1] - CALIBRATION[0])).max(1), ..of_layer })
 }
 
 /// Measures a task in a new process.
-pub(crate) fn run(task: &Task, within: Option<(Costs, usize)>, rounds: u64) -> Fallible<Found> {
+pub(crate) fn run(task: &Task, within: Option<(StepCosts, usize)>, rounds: u64) -> Fallible<Found> {
     let Task { subject, steps, batch, hidden } = *task;
     let within = within.map(|(costs, budget)| json!({ "costs": pair(costs), "budget": budget }));
     let order = json!({
@@ -83,7 +83,7 @@ pub(crate) fn work(order: &Value) -> Fallible<Value> {
         within => {
             let budget = number(within, "budget")? as usize;
             let cost = |k: usize| within["costs"][k].as_u64().unwrap_or(1) as usize;
-            let costs = Costs { state: cost(0), step: cost(1) };
+            let costs = StepCosts { state: cost(0), step: cost(1) };
             Some((Plan::new(task.steps, costs, budget)?, budget))
         }
     };

@@ -195,8 +195,8 @@ macro_rules! sequence_methods {
 
             /// What `batch` sequences cost on the way back: the bytes of the states between two
             /// steps, and those that a step takes where all of it is kept.
-            pub fn costs(&self, batch: usize) -> crate::recompute::Costs {
-                self.stack.costs(batch)
+            pub fn step_costs(&self, batch: usize) -> crate::recompute::StepCosts {
+                self.stack.step_costs(batch)
             }
 
             /// [`forward`](Self::forward) for sequences of different lengths in a padded batch.

@@ -12,14 +12,14 @@ use refrain_tensor::{
 use super::{
     node::{Computed, KeptLayer, Sequence},
     precision::{Double, Operands, Precision, Same, computes_in_double},
-    recompute::{Action, Costs, Plan},
+    recompute::{Action, Plan, StepCosts},
     stack::{Kind, Stack},
 };
 use crate::{Error, Result};
 
 impl<T: Real> Stack<T> {
     /// What `batch` sequences cost.
-    pub(crate) fn costs(&self, batch: usize) -> Costs {
+    pub(crate) fn step_costs(&self, batch: usize) -> StepCosts {
         let options = &self.options;
         let width = options.state_size() * options.directions();
         let (input, hidden, state) = (options.input_size, options.hidden_size, options.state_size());
@@ -31,7 +31,7 @@ impl<T: Real> Stack<T> {
             state,
             width,
         };
-        layers.costs::<T>(self.kind, batch)
+        layers.step_costs::<T>(self.kind, batch)
     }
 }
 
@@ -46,7 +46,7 @@ struct Layers {
 }
 
 impl Layers {
-    fn costs<T>(&self, kind: Kind, batch: usize) -> Costs {
+    fn step_costs<T>(&self, kind: Kind, batch: usize) -> StepCosts {
         let double = computes_in_double(self.input, self.hidden);
         let number = if double { size_of::<f64>() } else { size_of::<T>() };
         let (cell, cells) = (kind.cell(), self.count * self.directions);
@@ -59,7 +59,7 @@ impl Layers {
         let passed = if self.count > 1 { 2 * self.width } else { 0 } + self.input;
         // Copies in double precision of the input and of the gradient of the output.
         let copies = if double { self.input + self.width } else { 0 };
-        Costs {
+        StepCosts {
             state: number * batch * cells * (self.state + c),
             step: number * batch * (cells * of_a_cell + self.count * self.width + passed + copies),
         }
@@ -117,7 +117,8 @@ impl<T: Real> Sequence<T> {
             width: self.width(),
         };
         let op = self.kind.op();
-        let plan = Plan::new(self.steps.count(), layers.costs::<T>(self.kind, self.steps.batch()), budget);
+        let plan =
+            Plan::new(self.steps.count(), layers.step_costs::<T>(self.kind, self.steps.batch()), budget);
         let plan = plan.map_err(|error| match error {
             Error::Budget { steps, budget, least, .. } => Error::Budget { op, steps, budget, least },
             other => other,

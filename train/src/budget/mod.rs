@@ -18,7 +18,7 @@
 //! use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 //! use refrain_nn::{CrossEntropyLoss, Embedding, GRU, Linear, Reduction};
 //! use refrain_tensor::Tensor;
-//! use refrain_train::budget::{BPTT, Chunk, Costs, Plan};
+//! use refrain_train::budget::{BPTT, Chunk, StepCosts, Plan};
 //!
 //! let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);
 //! let (embedding, gru) = (Embedding::<f32>::new(5, 4, rng)?, GRU::new(4, 8, rng)?);
@@ -27,8 +27,8 @@
 //! let sum = CrossEntropyLoss { reduction: Reduction::Sum, ..Default::default() };
 //!
 //! // What a step takes: the layer's costs, and 100 numbers for the rest.
-//! let Costs { state, step } = gru.costs(1);
-//! let plan = Plan::new(200, Costs { state, step: step + 400 }, 20_000)?;
+//! let StepCosts { state, step } = gru.step_costs(1);
+//! let plan = Plan::new(200, StepCosts { state, step: step + 400 }, 20_000)?;
 //! let found = BPTT::new(&plan).run(&[Tensor::zeros([1, 1, 8])?], |tape, steps, states| {
 //!     let inputs = letters.narrow(0, steps.start, steps.len())?;
 //!     let (y, h) = gru.forward(&embedding.forward(tape, &inputs)?, Some(&states[0]))?;
@@ -48,4 +48,4 @@
 mod bptt;
 
 pub use bptt::{BPTT, Chunk, ChunkError, Outcome};
-pub use refrain_nn::recompute::{Costs, Plan};
+pub use refrain_nn::recompute::{Plan, StepCosts};

@@ -10,9 +10,9 @@
 //! so does `refrain_train::budget`, for whole models.
 //!
 //! ```
-//! use refrain_nn::recompute::{Costs, Plan};
+//! use refrain_nn::recompute::{StepCosts, Plan};
 //! // A thousand steps; a state takes 1 kB, a step with all that its way back needs 5 kB.
-//! let costs = Costs { state: 1_000, step: 5_000 };
+//! let costs = StepCosts { state: 1_000, step: 5_000 };
 //! let plain = Plan::new(1_000, costs, 5_000_000)?;
 //! assert_eq!(plain.forward_steps(), 1_000);
 //! let twentieth = Plan::new(1_000, costs, 250_000)?;
@@ -24,4 +24,4 @@
 mod plan;
 mod policy;
 
-pub use plan::{Action, Costs, Plan};
+pub use plan::{Action, Plan, StepCosts};

@@ -7,7 +7,7 @@ use crate::{Error, Result};
 
 /// What is kept costs this much memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Costs {
+pub struct StepCosts {
     /// Bytes of the state between two steps: h of all layers, c too for an LSTM.
     pub state: usize,
     /// Bytes of all that one step's way back needs, and that computing it takes.
@@ -77,7 +77,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Budget`] where not even one step fits, [`Error::ZeroOption`] for no steps,
     /// [`Error::TooManySteps`] for 2³² or more.
-    pub fn new(steps: usize, costs: Costs, budget: usize) -> Result<Self> {
+    pub fn new(steps: usize, costs: StepCosts, budget: usize) -> Result<Self> {
         const OP: &str = "recompute";
         if steps == 0 {
             return Err(Error::ZeroOption { op: OP, option: "steps" });
@@ -155,7 +155,7 @@ impl Plan {
 /// Writes the actions of a policy.
 struct Writer {
     policy: Policy,
-    costs: Costs,
+    costs: StepCosts,
     /// Steps that are treated as one.
     group: usize,
     groups: usize,
@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     /// Follows a plan with the numbers of steps as states, and says what went wrong.
-    fn follow(plan: &Plan, costs: Costs, budget: usize) -> std::result::Result<(), String> {
+    fn follow(plan: &Plan, costs: StepCosts, budget: usize) -> std::result::Result<(), String> {
         let (mut current, mut stack, mut gone_back) = (0, Vec::new(), plan.steps());
         let mut runs = 0;
         let chunks = plan.chunks();
@@ -274,7 +274,7 @@ mod tests {
         fn a_plan_goes_back_through_all_steps_within_its_budget(
             steps in 1usize..1500, state in 0usize..50, step in 1usize..50, share in 0.0f64..1.1,
         ) {
-            let costs = Costs { state, step };
+            let costs = StepCosts { state, step };
             let budget = step + (share * share * share * (steps * step) as f64) as usize;
             let plan = Plan::new(steps, costs, budget).unwrap();
             prop_assert_eq!(follow(&plan, costs, budget), Ok(()));
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_twentieth_of_the_memory_runs_no_step_twice_more() {
         // As in the paper's abstract, with states of a fifth of a step's size.
-        let costs = Costs { state: 1, step: 5 };
+        let costs = StepCosts { state: 1, step: 5 };
         for (steps, percent, most) in [(1000, 5, 1.98), (1000, 1, 3.8), (10_000, 5, 1.999), (10_000, 1, 2.5)]
         {
             let plan = Plan::new(steps, costs, steps * 5 * percent / 100).unwrap();
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_errors_name_the_least_that_works() {
-        let costs = Costs { state: 10, step: 70 };
+        let costs = StepCosts { state: 10, step: 70 };
         let cases = [
             (
                 Plan::new(9, costs, 69),
