@@ -250,7 +250,7 @@ fn layers_print_as_in_pytorch() {
                     .groups(2)
                     .bias(false),
             ),
-            "Conv2d(2, 6, kernel_size=(5, 3), stride=(2, 1), padding=(2, 0), dilation=(2, 2), groups=2, bias=False)",
+            "Conv2d(2, 6, kernel_size=(5, 3), stride=(2, 1), padding=(2, 0), dilation=(2, 2), groups=2, bias=false)",
         ),
         (
             conv2d(Conv2d::builder(1, 1, 3).padding(Padding::Same)),
@@ -258,14 +258,14 @@ fn layers_print_as_in_pytorch() {
         ),
         (
             format!("{:?}", MaxPool1d::new(2).unwrap()),
-            "MaxPool1d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)",
+            "MaxPool1d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=false)",
         ),
         (
             format!(
                 "{:?}",
                 MaxPool2d::builder((3, 2)).stride((2, 1)).padding((1, 0)).ceil_mode(true).build().unwrap()
             ),
-            "MaxPool2d(kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), dilation=1, ceil_mode=True)",
+            "MaxPool2d(kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), dilation=1, ceil_mode=true)",
         ),
         (
             format!("{:?}", AvgPool1d::new(2).unwrap()),

@@ -6,7 +6,7 @@ use rand::Rng;
 use refrain_autograd::Parameter;
 use refrain_tensor::{Real, Shape};
 
-use super::{Conv, Padding, PerAxis, conv::OPS, frame::at_least_one, per_axis::python_bool};
+use super::{Conv, Padding, PerAxis, conv::OPS, frame::at_least_one};
 use crate::{Error, Result, init::uniform_by_fan};
 
 /// PyTorch's options with PyTorch's defaults.
@@ -121,7 +121,8 @@ impl<T: Real, const N: usize> Conv<T, N> {
     }
 }
 
-/// As PyTorch prints them, where they differ from the defaults.
+/// As PyTorch prints them, where they differ from the defaults; yes and no are Rust's `true` and
+/// `false`.
 impl<const N: usize> std::fmt::Display for ConvOptions<N> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -142,7 +143,7 @@ impl<const N: usize> std::fmt::Display for ConvOptions<N> {
             write!(f, ", groups={}", self.groups)?;
         }
         if !self.bias {
-            write!(f, ", bias={}", python_bool(self.bias))?;
+            write!(f, ", bias={}", self.bias)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use refrain_tensor::{Real, convolution::Pooling};
 use super::{
     PerAxis,
     frame::{Frame, Kernel},
-    per_axis::{Shortened, python_bool},
+    per_axis::Shortened,
     pool_options::{PoolOptions, pool_setters},
 };
 #[cfg(doc)]
@@ -134,7 +134,7 @@ impl<const N: usize> MaxPool<N> {
     }
 }
 
-/// As PyTorch prints it.
+/// As PyTorch prints it, with Rust's `true` and `false`.
 impl<const N: usize> fmt::Debug for MaxPool<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let o = &self.options;
@@ -145,7 +145,7 @@ impl<const N: usize> fmt::Debug for MaxPool<N> {
             Shortened(o.stride()),
             Shortened(o.padding),
             Shortened(o.dilation),
-            python_bool(o.ceil_mode)
+            o.ceil_mode
         )
     }
 }

@@ -56,8 +56,3 @@ impl<const N: usize> fmt::Display for Shortened<N> {
         }
     }
 }
-
-/// `True` or `False`: how PyTorch prints options.
-pub(super) fn python_bool(value: bool) -> &'static str {
-    if value { "True" } else { "False" }
-}
