@@ -2,7 +2,7 @@
 
 use rand::Rng;
 use refrain_autograd::{Parameter, Tape, Var};
-use refrain_tensor::{Index, Real, Tensor};
+use refrain_tensor::{Index, Real, Shape, Tensor};
 
 use crate::{Error, Result, init::standard_normal, module};
 
@@ -79,7 +79,7 @@ impl<T: Real> Embedding<T> {
         if let Some(odd) = indices.iter().find(|i| i.position(size).is_none()) {
             return Err(Error::Row { op: "embedding", what: "index", index: odd.to_i64(), size });
         }
-        let shape = indices.shape().inserted("embedding", indices.rank(), width)?;
+        let shape = self.output_shape(*indices.shape())?;
         let (weight, flat) = (tape.parameter(&self.weight), indices.reshape([indices.numel()])?);
         let rows = weight.value().index_select(0, &flat)?.reshape(shape)?;
         let padding_idx = self.padding_idx;
@@ -92,6 +92,11 @@ impl<T: Real> Embedding<T> {
             }
             Ok([Some(table)])
         })?)
+    }
+
+    /// The shape of the output, for indices of this shape.
+    pub(crate) fn output_shape(&self, indices: Shape) -> Result<Shape> {
+        Ok(indices.inserted("embedding", indices.rank(), self.weight.value().shape()[1])?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`LayerNorm`]: features brought to mean 0 and variance 1.
 
 use refrain_autograd::{Parameter, Var};
-use refrain_tensor::{Real, Tensor, keepdim};
+use refrain_tensor::{Real, Shape, Tensor, keepdim};
 
 use crate::{Error, Result, module};
 
@@ -57,12 +57,7 @@ impl<T: Real> LayerNorm<T> {
     /// [`Error::Features`] where the last axis has another size, [`Error::Rank`] where there is
     /// none.
     pub fn forward<'t>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
-        let (op, axes, shape) = ("layer_norm", "[.., features]", *input.shape());
-        let expected = self.weight.value().numel();
-        let Some(&found) = shape.last() else { return Err(Error::Rank { op, shape: shape.into(), axes }) };
-        if found != expected {
-            return Err(Error::Features { op, found, expected, shape: shape.into(), axes });
-        }
+        self.check(*input.shape())?;
         let (x, eps) = (input.value(), T::from_f64(self.eps));
         let centred = x.sub(&x.mean(keepdim(-1))?)?;
         let inverse = centred.square().mean(keepdim(-1))?.map(|variance| (variance + eps).sqrt().recip());
@@ -85,6 +80,18 @@ impl<T: Real> LayerNorm<T> {
             Some(bias) => y.add(&tape.parameter(bias))?,
             None => y,
         })
+    }
+
+    /// Refuses an input of another shape.
+    pub(crate) fn check(&self, shape: Shape) -> Result<()> {
+        let (op, axes, expected) = ("layer_norm", "[.., features]", self.weight.value().numel());
+        match shape.last() {
+            None => Err(Error::Rank { op, shape: shape.into(), axes }),
+            Some(&found) if found != expected => {
+                Err(Error::Features { op, found, expected, shape: shape.into(), axes })
+            }
+            Some(_) => Ok(()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod activation;
 mod convolution;
+mod costs;
 mod dropout;
 mod embedding;
 mod error;
@@ -21,6 +22,7 @@ pub use convolution::{
     AvgPool, AvgPool1d, AvgPool2d, AvgPoolBuilder, Conv, Conv1d, Conv2d, ConvBuilder, Flatten, MaxPool,
     MaxPool1d, MaxPool2d, MaxPoolBuilder, Padding, PerAxis,
 };
+pub use costs::{Cost, Costs, Ledger, Signal, Summary, summary};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use error::{Error, Result};

@@ -83,19 +83,12 @@ impl<T: Real> Linear<T> {
     /// [`Error::Features`] where the last axis has another size, [`Error::Rank`] where there is
     /// none.
     pub fn forward<'t>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
-        let (axes, shape, expected) = ("[.., features]", *input.shape(), self.in_features());
-        let Some(&found) = shape.last() else {
-            return Err(Error::Rank { op: "linear", shape: shape.into(), axes });
-        };
-        if found != expected {
-            return Err(Error::Features { op: "linear", found, expected, shape: shape.into(), axes });
-        }
-        let tape = input.tape();
+        let (tape, shape) = (input.tape(), *input.shape());
+        let out_shape = self.output_shape(shape)?;
         let weight = tape.parameter(&self.weight);
         let bias = self.bias.as_ref().map(|bias| tape.parameter(bias));
-        let out_shape = shape.with(shape.rank() - 1, self.out_features());
 
-        let x = as_rows(input.value(), found)?;
+        let x = as_rows(input.value(), self.in_features())?;
         let mut y = x.matmul(&weight.value().transpose(0, 1)?)?;
         if let Some(bias) = &bias {
             y.add_assign(bias.value())?;
@@ -109,6 +102,16 @@ impl<T: Real> Linear<T> {
             let by_bias = needs.get(2).map(|_| g.sum(0)).transpose()?;
             Ok([by_input, by_weight].into_iter().chain(by_bias.map(Some)).collect())
         })?)
+    }
+
+    /// The shape of the output, for an input of this shape.
+    pub(crate) fn output_shape(&self, shape: Shape) -> Result<Shape> {
+        let (op, axes, expected) = ("linear", "[.., features]", self.in_features());
+        let Some(&found) = shape.last() else { return Err(Error::Rank { op, shape: shape.into(), axes }) };
+        if found != expected {
+            return Err(Error::Features { op, found, expected, shape: shape.into(), axes });
+        }
+        Ok(shape.with(shape.rank() - 1, self.out_features()))
     }
 }
 

@@ -6,8 +6,8 @@ use refrain_autograd::{Parameter, Var};
 use refrain_tensor::Real;
 
 use crate::{
-    Activation, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Flatten, LayerNorm, Linear, MaxPool1d, MaxPool2d,
-    Module, Result,
+    Activation, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Costs, Flatten, LayerNorm, Ledger, Linear, MaxPool1d,
+    MaxPool2d, Module, Result, Signal,
 };
 
 /// A layer of a [`Sequential`]: one input, one output, no state.
@@ -96,18 +96,53 @@ impl<T: Real> Sequential<T> {
     /// # Errors
     /// Those of the layers.
     pub fn forward<'t>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
-        self.layers.iter().try_fold(input.clone(), |x, layer| match layer {
-            Layer::Linear(linear) => linear.forward(&x),
-            Layer::LayerNorm(norm) => norm.forward(&x),
-            Layer::Activation(activation) => Ok(activation.forward(&x)),
-            Layer::Conv1d(conv) => conv.forward(&x),
-            Layer::Conv2d(conv) => conv.forward(&x),
-            Layer::MaxPool1d(pool) => pool.forward(&x),
-            Layer::MaxPool2d(pool) => pool.forward(&x),
-            Layer::AvgPool1d(pool) => pool.forward(&x),
-            Layer::AvgPool2d(pool) => pool.forward(&x),
-            Layer::Flatten(flatten) => flatten.forward(&x),
-        })
+        self.layers.iter().try_fold(input.clone(), |x, layer| layer.forward(&x))
+    }
+}
+
+impl<T: Real> Layer<T> {
+    /// The output of this layer.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    pub fn forward<'t>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
+        match self {
+            Self::Linear(layer) => layer.forward(input),
+            Self::LayerNorm(layer) => layer.forward(input),
+            Self::Activation(layer) => Ok(layer.forward(input)),
+            Self::Conv1d(layer) => layer.forward(input),
+            Self::Conv2d(layer) => layer.forward(input),
+            Self::MaxPool1d(layer) => layer.forward(input),
+            Self::MaxPool2d(layer) => layer.forward(input),
+            Self::AvgPool1d(layer) => layer.forward(input),
+            Self::AvgPool2d(layer) => layer.forward(input),
+            Self::Flatten(layer) => layer.forward(input),
+        }
+    }
+}
+
+impl<T: Real> Costs<T> for Layer<T> {
+    fn costs(&self, input: &Signal, ledger: &mut Ledger) -> Result<Signal> {
+        match self {
+            Self::Linear(layer) => layer.costs(input, ledger),
+            Self::LayerNorm(layer) => layer.costs(input, ledger),
+            Self::Activation(layer) => Costs::<T>::costs(layer, input, ledger),
+            Self::Conv1d(layer) => layer.costs(input, ledger),
+            Self::Conv2d(layer) => layer.costs(input, ledger),
+            Self::MaxPool1d(layer) => Costs::<T>::costs(layer, input, ledger),
+            Self::MaxPool2d(layer) => Costs::<T>::costs(layer, input, ledger),
+            Self::AvgPool1d(layer) => Costs::<T>::costs(layer, input, ledger),
+            Self::AvgPool2d(layer) => Costs::<T>::costs(layer, input, ledger),
+            Self::Flatten(layer) => Costs::<T>::costs(layer, input, ledger),
+        }
+    }
+}
+
+/// A row for each layer, named by its place.
+impl<T: Real> Costs<T> for Sequential<T> {
+    fn costs(&self, input: &Signal, ledger: &mut Ledger) -> Result<Signal> {
+        let mut layers = self.layers.iter().enumerate();
+        layers.try_fold(input.clone(), |x, (place, layer)| ledger.part(place, layer, &x))
     }
 }
 

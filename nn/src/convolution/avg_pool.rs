@@ -3,11 +3,10 @@
 use std::fmt;
 
 use refrain_autograd::Var;
-use refrain_tensor::{Real, convolution::Pooling};
+use refrain_tensor::Real;
 
 use super::{
     PerAxis,
-    frame::{Frame, Kernel},
     per_axis::Shortened,
     pool_options::{PoolOptions, pool_setters},
 };
@@ -15,7 +14,7 @@ use super::{
 use crate::Error;
 use crate::Result;
 
-const OPS: [&str; 2] = ["avg_pool1d", "avg_pool2d"];
+pub(super) const OPS: [&str; 2] = ["avg_pool1d", "avg_pool2d"];
 
 /// A mean over windows of `N` axes: [`AvgPool1d`] and [`AvgPool2d`] are its two forms.
 ///
@@ -24,7 +23,7 @@ const OPS: [&str; 2] = ["avg_pool1d", "avg_pool2d"];
 /// `count_include_pad(false)`, in the input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AvgPool<const N: usize> {
-    options: PoolOptions<N>,
+    pub(super) options: PoolOptions<N>,
     count_include_pad: bool,
 }
 
@@ -112,19 +111,11 @@ impl<const N: usize> AvgPool<N> {
     /// [`Error::Window`] where the window does not fit the padded input; [`Error::Tensor`] where
     /// there is no memory.
     pub fn forward<'t, T: Real>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
-        let (op, o, shape) = (OPS[N - 1], &self.options, *input.shape());
-        let frame = Frame::<N>::new(op, shape)?;
-        let windows = frame.windows(&Kernel {
-            size: o.kernel_size,
-            stride: o.stride(),
-            dilation: o.dilation,
-            ceil_mode: o.ceil_mode,
-            padding: &|axis| [o.padding[axis]; 2],
-        })?;
-        let loops = Pooling::new(op, frame.batch() * frame.channels(), windows)?;
+        let shape = *input.shape();
+        let (loops, out_shape) = self.options.loops(OPS[N - 1], shape)?;
         let include_pad = self.count_include_pad;
         let y = loops.average(&input.value().reshape(loops.input_shape())?, include_pad)?;
-        let y = y.reshape(frame.output(frame.channels(), &windows))?;
+        let y = y.reshape(out_shape)?;
         Ok(input.tape().record(OPS[N - 1], [input], y, move |g, _| {
             let g = g.reshape(loops.output_shape())?;
             Ok([Some(loops.average_gradient(&g, include_pad)?.reshape(shape)?)])

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rand::Rng;
 use refrain_autograd::{Parameter, Var};
-use refrain_tensor::{Real, convolution::Convolution};
+use refrain_tensor::{Real, Shape, convolution::Convolution};
 
 use super::{
     ConvBuilder, PerAxis,
@@ -126,7 +126,29 @@ impl<T: Real, const N: usize> Conv<T, N> {
     /// channels; [`Error::Empty`] for samples without elements; [`Error::Window`] where the kernel
     /// does not fit the padded input; [`Error::Tensor`] where there is no memory.
     pub fn forward<'t>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
-        let (op, o, tape, shape) = (OPS[N - 1], &self.options, input.tape(), *input.shape());
+        let (tape, shape) = (input.tape(), *input.shape());
+        let (loops, out_shape) = self.loops(shape)?;
+        let weight = tape.parameter(&self.weight);
+        let bias = self.bias.as_ref().map(|bias| tape.parameter(bias));
+        let weight_shape = *weight.shape();
+        let x = input.value().reshape(loops.input_shape())?;
+        let w = weight.value().reshape(loops.weight_shape())?;
+        let y = loops.forward(&x, &w, bias.as_ref().map(Var::value))?;
+        let y = y.reshape(out_shape)?;
+        let inputs: Vec<&Var<'t, T>> = [input, &weight].into_iter().chain(&bias).collect();
+        Ok(tape.record_list(OPS[N - 1], &inputs, y, move |g, needs| {
+            let g = g.reshape(loops.output_shape())?;
+            let by_input = needs[0].then(|| loops.input_gradient(&g, &w)?.reshape(shape)).transpose()?;
+            let by_weight =
+                needs[1].then(|| loops.weight_gradient(&g, &x)?.reshape(weight_shape)).transpose()?;
+            let by_bias = needs.get(2).map(|_| g.sum([0, 2, 3])).transpose()?;
+            Ok([by_input, by_weight].into_iter().chain(by_bias.map(Some)).collect())
+        })?)
+    }
+
+    /// The loops over an input of this shape, and the shape of the output.
+    pub(super) fn loops(&self, shape: Shape) -> Result<(Convolution, Shape)> {
+        let (op, o) = (OPS[N - 1], &self.options);
         let frame = Frame::<N>::new(op, shape)?;
         if frame.channels() != o.in_channels {
             let (found, expected) = (frame.channels(), o.in_channels);
@@ -141,23 +163,7 @@ impl<T: Real, const N: usize> Conv<T, N> {
         })?;
         let channels = [o.in_channels / o.groups, o.out_channels / o.groups];
         let loops = Convolution::new(op, frame.batch(), o.groups, channels, windows)?;
-
-        let weight = tape.parameter(&self.weight);
-        let bias = self.bias.as_ref().map(|bias| tape.parameter(bias));
-        let weight_shape = *weight.shape();
-        let x = input.value().reshape(loops.input_shape())?;
-        let w = weight.value().reshape(loops.weight_shape())?;
-        let y = loops.forward(&x, &w, bias.as_ref().map(Var::value))?;
-        let y = y.reshape(frame.output(o.out_channels, &windows))?;
-        let inputs: Vec<&Var<'t, T>> = [input, &weight].into_iter().chain(&bias).collect();
-        Ok(tape.record_list(OPS[N - 1], &inputs, y, move |g, needs| {
-            let g = g.reshape(loops.output_shape())?;
-            let by_input = needs[0].then(|| loops.input_gradient(&g, &w)?.reshape(shape)).transpose()?;
-            let by_weight =
-                needs[1].then(|| loops.weight_gradient(&g, &x)?.reshape(weight_shape)).transpose()?;
-            let by_bias = needs.get(2).map(|_| g.sum([0, 2, 3])).transpose()?;
-            Ok([by_input, by_weight].into_iter().chain(by_bias.map(Some)).collect())
-        })?)
+        Ok((loops, frame.output(o.out_channels, &windows)))
     }
 }
 

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use refrain_autograd::Var;
-use refrain_tensor::{Real, convolution::Pooling};
+use refrain_tensor::Real;
 
 use super::{
     PerAxis,
-    frame::{Frame, Kernel},
     per_axis::Shortened,
     pool_options::{PoolOptions, pool_setters},
 };
@@ -15,7 +14,7 @@ use super::{
 use crate::Error;
 use crate::Result;
 
-const OPS: [&str; 2] = ["max_pool1d", "max_pool2d"];
+pub(super) const OPS: [&str; 2] = ["max_pool1d", "max_pool2d"];
 
 /// A maximum over windows of `N` axes: [`MaxPool1d`] and [`MaxPool2d`] are its two forms.
 ///
@@ -24,7 +23,7 @@ const OPS: [&str; 2] = ["max_pool1d", "max_pool2d"];
 /// several.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MaxPool<const N: usize> {
-    options: PoolOptions<N>,
+    pub(super) options: PoolOptions<N>,
 }
 
 /// The maximum over windows of a sequence, `torch.nn.MaxPool1d`.
@@ -111,18 +110,9 @@ impl<const N: usize> MaxPool<N> {
     /// [`Error::Window`] where the window does not fit the padded input; [`Error::Tensor`] where
     /// there is no memory.
     pub fn forward<'t, T: Real>(&self, input: &Var<'t, T>) -> Result<Var<'t, T>> {
-        let (op, o, tape, shape) = (OPS[N - 1], &self.options, input.tape(), *input.shape());
-        let frame = Frame::<N>::new(op, shape)?;
-        let windows = frame.windows(&Kernel {
-            size: o.kernel_size,
-            stride: o.stride(),
-            dilation: o.dilation,
-            ceil_mode: o.ceil_mode,
-            padding: &|axis| [o.padding[axis]; 2],
-        })?;
-        let loops = Pooling::new(op, frame.batch() * frame.channels(), windows)?;
+        let (tape, shape) = (input.tape(), *input.shape());
+        let (loops, out_shape) = self.options.loops(OPS[N - 1], shape)?;
         let x = input.value().reshape(loops.input_shape())?;
-        let out_shape = frame.output(frame.channels(), &windows);
         if !input.requires_grad() {
             return Ok(tape.constant(loops.max(&x)?.reshape(out_shape)?));
         }

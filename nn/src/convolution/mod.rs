@@ -6,6 +6,7 @@
 mod avg_pool;
 mod conv;
 mod conv_options;
+mod costs;
 mod flatten;
 mod frame;
 mod max_pool;

@@ -1,6 +1,8 @@
 //! The options that pooling layers share.
 
-use super::frame::at_least_one;
+use refrain_tensor::{Shape, convolution::Pooling};
+
+use super::frame::{Frame, Kernel, at_least_one};
 use crate::{Error, Result};
 
 /// PyTorch's options with PyTorch's defaults.
@@ -26,6 +28,20 @@ impl<const N: usize> PoolOptions<N> {
 
     pub(super) fn set_stride(&mut self, stride: [usize; N]) {
         self.stride = Some(stride);
+    }
+
+    /// The loops over an input of this shape, and the shape of the output.
+    pub(super) fn loops(&self, op: &'static str, shape: Shape) -> Result<(Pooling, Shape)> {
+        let frame = Frame::<N>::new(op, shape)?;
+        let windows = frame.windows(&Kernel {
+            size: self.kernel_size,
+            stride: self.stride(),
+            dilation: self.dilation,
+            ceil_mode: self.ceil_mode,
+            padding: &|axis| [self.padding[axis]; 2],
+        })?;
+        let loops = Pooling::new(op, frame.batch() * frame.channels(), windows)?;
+        Ok((loops, frame.output(frame.channels(), &windows)))
     }
 
     /// # Errors

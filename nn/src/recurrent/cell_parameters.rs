@@ -74,8 +74,8 @@ impl<T: Real> CellParameters<T> {
     }
 
     /// Checks the input of one step, `[batch, features]` or `[features]`.
-    pub(crate) fn check_input(&self, op: &'static str, input: &Var<'_, T>) -> Result<StepShape> {
-        let (axes, shape) = ("[batch, features] or [features]", *input.shape());
+    pub(crate) fn check_input(&self, op: &'static str, shape: Shape) -> Result<StepShape> {
+        let axes = "[batch, features] or [features]";
         if shape.rank() != 1 && shape.rank() != 2 {
             return Err(Error::Rank { op, shape: shape.into(), axes });
         }

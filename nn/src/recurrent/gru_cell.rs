@@ -74,7 +74,7 @@ impl<T: Real> GRUCell<T> {
     /// [`Error::Empty`](crate::Error::Empty).
     pub fn forward<'t>(&self, input: &Var<'t, T>, hidden: Option<&Var<'t, T>>) -> Result<Var<'t, T>> {
         let (op, parameters) = ("gru_cell", &self.parameters);
-        let shape = parameters.check_input(op, input)?.state;
+        let shape = parameters.check_input(op, *input.shape())?.state;
         let h = parameters.state(op, "hidden", input, hidden, shape)?;
         let (of_input, of_hidden) =
             (parameters.input_sum(input)?.chunk(3, -1)?, parameters.hidden_sum(&h)?.chunk(3, -1)?);

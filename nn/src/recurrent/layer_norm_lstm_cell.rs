@@ -7,6 +7,8 @@ use refrain_tensor::{Real, Shape, Tensor};
 use super::{LSTMState, shape::check_state};
 use crate::{Error, LayerNorm, Result, init::uniform_by_fan, module};
 
+const OP: &str = "layer_norm_lstm_cell";
+
 /// One step of a layer-normalised LSTM (Ba et al. 2016, arXiv 1607.06450, equations 20 to 22):
 ///
 /// i, f, o = σ(..), g = tanh(..) of LN(W_ih x) + LN(W_hh h) + b,
@@ -60,7 +62,7 @@ impl<T: Real> LayerNormLSTMCell<T> {
     pub fn new(input_size: usize, hidden_size: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
         for (option, size) in [("input_size", input_size), ("hidden_size", hidden_size)] {
             if size == 0 {
-                return Err(Error::ZeroOption { op: "layer_norm_lstm_cell", option });
+                return Err(Error::ZeroOption { op: OP, option });
             }
         }
         let wide = hidden_size.saturating_mul(4);
@@ -84,16 +86,8 @@ impl<T: Real> LayerNormLSTMCell<T> {
         input: &Var<'t, T>,
         state: Option<&LSTMState<'t, T>>,
     ) -> Result<LSTMState<'t, T>> {
-        let (op, axes, shape) = ("layer_norm_lstm_cell", "[batch, features] or [features]", *input.shape());
-        if shape.rank() != 1 && shape.rank() != 2 {
-            return Err(Error::Rank { op, shape: shape.into(), axes });
-        }
-        let (found, expected) = (shape[shape.rank() - 1], self.weight_ih.value().shape()[1]);
-        if found != expected {
-            return Err(Error::Features { op, found, expected, shape: shape.into(), axes });
-        }
-        let expected: Shape = shape.with(shape.rank() - 1, self.weight_hh.value().shape()[1]);
-        let tape = input.tape();
+        let (op, shape, tape) = (OP, *input.shape(), input.tape());
+        let expected = self.state_shape(shape)?;
         let (h, c) = match state {
             Some(LSTMState { h, c }) => {
                 let axes = if shape.rank() == 2 { "[batch, hidden_size]" } else { "[hidden_size]" };
@@ -114,6 +108,21 @@ impl<T: Real> LayerNormLSTMCell<T> {
         let (i, f, g, o) = (gates[0].sigmoid(), gates[1].sigmoid(), gates[2].tanh(), gates[3].sigmoid());
         let c = f.mul(&c)?.add(&i.mul(&g)?)?;
         Ok(LSTMState { h: o.mul(&self.norm_c.forward(&c)?.tanh())?, c })
+    }
+}
+
+impl<T: Real> LayerNormLSTMCell<T> {
+    /// The shape of the state, for an input of this shape.
+    pub(crate) fn state_shape(&self, shape: Shape) -> Result<Shape> {
+        let (op, axes) = (OP, "[batch, features] or [features]");
+        if shape.rank() != 1 && shape.rank() != 2 {
+            return Err(Error::Rank { op, shape: shape.into(), axes });
+        }
+        let (found, expected) = (shape[shape.rank() - 1], self.weight_ih.value().shape()[1]);
+        if found != expected {
+            return Err(Error::Features { op, found, expected, shape: shape.into(), axes });
+        }
+        Ok(shape.with(shape.rank() - 1, self.weight_hh.value().shape()[1]))
     }
 }
 

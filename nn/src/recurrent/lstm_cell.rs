@@ -82,7 +82,7 @@ impl<T: Real> LSTMCell<T> {
         state: Option<&LSTMState<'t, T>>,
     ) -> Result<LSTMState<'t, T>> {
         let (op, parameters) = ("lstm_cell", &self.parameters);
-        let shape = parameters.check_input(op, input)?.state;
+        let shape = parameters.check_input(op, *input.shape())?.state;
         let h = parameters.state(op, "h", input, state.map(|state| &state.h), shape)?;
         let hidden = parameters.weight_ih.value().shape()[0] / 4;
         let c_shape = shape.with(shape.rank() - 1, hidden);

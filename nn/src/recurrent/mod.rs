@@ -6,6 +6,7 @@
 //! slices is in the kernels of the tensor crate.
 
 mod cell_parameters;
+mod costs;
 mod gru;
 mod gru_cell;
 mod layer_norm_lstm_cell;

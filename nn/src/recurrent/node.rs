@@ -154,8 +154,11 @@ impl<T: Real> Sequence<T> {
         packed: &[Layer<P::A>],
         keep: bool,
     ) -> Result<Computed<T, P::A>> {
-        let rows = self.steps.rows();
-        let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
+        let (rows, batch) = (self.steps.rows(), self.steps.batch());
+        let of_cells = self.layers * self.directions * batch;
+        let mut last_h = Vec::with_capacity(of_cells * self.sizes.state);
+        let cell_states = if self.kind.cell().has_cell_state() { of_cells * self.sizes.hidden } else { 0 };
+        let mut last_c = Vec::with_capacity(cell_states);
         let mut kept: Vec<KeptLayer<P::A>> = Vec::with_capacity(self.layers);
         let mut top = None;
         for layer in 0..self.layers {

@@ -141,21 +141,7 @@ pub(crate) fn packed<'t, T: Real>(
     batch_first: bool,
 ) -> Result<PackedSequence<'t, T>> {
     let shape = *padded.shape();
-    if shape.rank() != 3 {
-        let axes = if batch_first { "[batch, seq, features]" } else { "[seq, batch, features]" };
-        return Err(Error::Rank { op, shape: shape.into(), axes });
-    }
-    let (steps, batch) = if batch_first { (shape[1], shape[0]) } else { (shape[0], shape[1]) };
-    if lengths.len() != batch {
-        return Err(Error::LengthCount { op, found: lengths.len(), expected: batch });
-    }
-    if let Some(position) = lengths.iter().position(|&length| length == 0 || length > steps) {
-        return Err(Error::Length { op, length: lengths[position], position, longest: steps });
-    }
-    if batch == 0 {
-        let axes = if batch_first { "[batch, seq, features]" } else { "[seq, batch, features]" };
-        return Err(Error::Empty { op, what: "batch", shape: shape.into(), axes });
-    }
+    let [steps, batch] = check_lengths(op, shape, lengths, batch_first)?;
     let (sorted_indices, unsorted_indices, steps_of) = sorted(lengths);
     let rows = padded.reshape([steps * batch, shape[2]])?;
     let mut packed = PackedSequence { data: rows.clone(), steps: steps_of, sorted_indices, unsorted_indices };
@@ -166,6 +152,30 @@ pub(crate) fn packed<'t, T: Real>(
     let count = places.len();
     packed.data = rows.index_select(0, &Tensor::from_vec(places, [count])?)?;
     Ok(packed)
+}
+
+/// The steps and the sequences of a padded batch, for which these are fitting lengths.
+pub(crate) fn check_lengths(
+    op: &'static str,
+    shape: Shape,
+    lengths: &[usize],
+    batch_first: bool,
+) -> Result<[usize; 2]> {
+    let axes = if batch_first { "[batch, seq, features]" } else { "[seq, batch, features]" };
+    if shape.rank() != 3 {
+        return Err(Error::Rank { op, shape: shape.into(), axes });
+    }
+    let (steps, batch) = if batch_first { (shape[1], shape[0]) } else { (shape[0], shape[1]) };
+    if lengths.len() != batch {
+        return Err(Error::LengthCount { op, found: lengths.len(), expected: batch });
+    }
+    if let Some(position) = lengths.iter().position(|&length| length == 0 || length > steps) {
+        return Err(Error::Length { op, length: lengths[position], position, longest: steps });
+    }
+    if batch == 0 {
+        return Err(Error::Empty { op, what: "batch", shape: shape.into(), axes });
+    }
+    Ok([steps, batch])
 }
 
 /// Packs sequences `[seq, features]` of different lengths, in any order.

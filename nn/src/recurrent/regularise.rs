@@ -55,11 +55,17 @@ impl VariationalDropout {
         input: &Var<'t, T>,
         rng: &mut (impl Rng + ?Sized),
     ) -> Result<Var<'t, T>> {
-        if input.rank() == 0 {
-            let shape = (*input.shape()).into();
+        let mask = self.mask(input.tape(), self.mask_shape(*input.shape())?, rng)?;
+        Ok(input.mul(&mask)?)
+    }
+
+    /// The shape of the mask of a sequence.
+    pub(crate) fn mask_shape(&self, sequence: Shape) -> Result<Shape> {
+        if sequence.rank() == 0 {
+            let shape = sequence.into();
             return Err(Error::Rank { op: "variational_dropout", shape, axes: "[seq, ..]" });
         }
-        Ok(input.mul(&self.mask(input.tape(), input.shape().with(0, 1), rng)?)?)
+        Ok(sequence.with(0, 1))
     }
 
     /// A mask to multiply by: 0 with probability p, else 1 / (1 − p); all 1 on an inference tape.

@@ -83,7 +83,7 @@ impl<T: Real> RNNCell<T> {
     /// [`Error::Rank`](crate::Error::Rank), [`Error::Features`](crate::Error::Features), [`Error::State`](crate::Error::State),
     /// [`Error::Empty`](crate::Error::Empty).
     pub fn forward<'t>(&self, input: &Var<'t, T>, hidden: Option<&Var<'t, T>>) -> Result<Var<'t, T>> {
-        let sizes = self.parameters.check_input("rnn_cell", input)?;
+        let sizes = self.parameters.check_input("rnn_cell", *input.shape())?;
         let hidden = self.parameters.state("rnn_cell", "hidden", input, hidden, sizes.state)?;
         let sum = self.parameters.input_sum(input)?.add(&self.parameters.hidden_sum(&hidden)?)?;
         Ok(match self.nonlinearity {

@@ -52,11 +52,6 @@ impl<T: Real> Stack<T> {
         rng: Option<&mut R>,
     ) -> Result<(Var<'t, T>, States<'t, T>)> {
         let sequence = self.check(input, initial.as_ref())?;
-        if !sequence.batched {
-            let axes =
-                if self.options.batch_first { "[batch, seq, features]" } else { "[seq, batch, features]" };
-            return Err(Error::Rank { op: self.kind.op(), shape: (*input.shape()).into(), axes });
-        }
         let packed = packed(self.kind.op(), input, lengths, self.options.batch_first)?;
         let (packed, last) = self.on_packed(&packed, initial, rng)?;
         let (y, _) = pad_packed_sequence(&packed, self.options.batch_first, T::zero(), Some(sequence.steps))?;
@@ -334,6 +329,12 @@ macro_rules! sequence_methods {
                 let (y, last) =
                     self.layer.stack.on_packed(input, initial.map(States::from), Some(&mut *self.rng))?;
                 Ok((y, last.into()))
+            }
+        }
+
+        impl<T: Real> crate::Costs<T> for $layer<T> {
+            fn costs(&self, input: &crate::Signal, ledger: &mut crate::Ledger) -> Result<crate::Signal> {
+                self.stack.costs(stringify!($layer), input, ledger)
             }
         }
 

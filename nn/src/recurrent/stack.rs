@@ -100,6 +100,11 @@ impl<T: Real> Stack<T> {
         self.cells.get(layer * self.options.directions() + usize::from(reverse))
     }
 
+    /// The cells of all layers and directions, in order.
+    pub(super) fn cells(&self) -> &[CellParameters<T>] {
+        &self.cells
+    }
+
     /// The number of states: layers times directions.
     pub(crate) fn states(&self) -> usize {
         self.cells.len()

@@ -3,6 +3,7 @@
 
 mod blocked;
 mod columns;
+pub mod counter;
 pub mod functions;
 mod matrix;
 mod panels;

@@ -80,6 +80,12 @@ impl<T: Real> Panels<T> {
         self.width
     }
 
+    /// How many of the first `columns` columns, packed in their order, these panels hold.
+    pub(crate) fn columns_of(&self, panels: &std::ops::Range<usize>, columns: usize) -> usize {
+        let below = |panel: usize| (panel * self.width).min(columns);
+        below(panels.end) - below(panels.start)
+    }
+
     /// Where to look ahead while the tile at `place` is computed, one of those that go through some
     /// panels one after another: each asks for a cache line a row, so that the first ones fetch as many
     /// panels from `next` on.

@@ -1,6 +1,6 @@
 //! One matrix product over slices with strides: `c = a b + beta c`.
 
-use super::{blocked, vector::RowProduct};
+use super::{blocked, counter::count, vector::RowProduct};
 use crate::{Real, element::Number};
 
 pub use super::matrix::Matrix;
@@ -28,6 +28,7 @@ impl<'a, T: Number> Product<'a, T> {
     /// Computes it. The bits of the result do not depend on the number of threads.
     pub fn run(self) {
         let (m, n, k) = (self.a.rows(), self.b.columns(), self.a.columns());
+        count(m, k, n);
         if m == 0 || n == 0 {
             return;
         }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     kernels::{
+        counter::count,
         panels::Panels,
         simd::Simd,
         tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
@@ -148,6 +149,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The gradients of the states of some rows: of the output, and ∂a W_hh of the step after.
     fn states(&self, group: &Group, panels: Range<usize>, finish: bool) {
         let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
+        if group.after.is_some() {
+            count(group.rows, self.hh.depth(), self.hh.columns_of(&panels, state));
+        }
         let Columns { width, first: first_column } = self.sweep.columns;
         cover::<S>(
             (2, 1),
@@ -208,7 +212,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
 
     /// The same before the projection: ∂h W_hr.
     fn unprojected(&self, hr: &Panels<S::T>, group: &Group, panels: Range<usize>) {
-        let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
+        let (s, Sizes { hidden, state, .. }) = (self.s, self.sweep.sizes);
+        count(group.rows, hr.depth(), hr.columns_of(&panels, hidden));
         cover::<S>((2, 1), panels, (group.rows, state), |panels, first, count| {
             s.vectorize(
                 #[inline(always)]
@@ -276,6 +281,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The gradients of the initial states of rows that begin here.
     fn initial(&self, rows: Rows, sequence: usize, panels: Range<usize>) {
         let Sizes { state, .. } = self.sweep.sizes;
+        count(rows.count, self.hh.depth(), self.hh.columns_of(&panels, state));
         cover::<S>(
             (2, 1),
             panels,

@@ -5,12 +5,14 @@
 use std::ops::Range;
 
 use super::{
+    Sizes,
     arithmetic::{Arithmetic, ForwardUnits},
     forward_steps::{Rows, Run, Tile},
 };
 use crate::{
     Number,
     kernels::{
+        counter::count,
         panels::Panels,
         simd::Simd,
         tile::{Grid, Left, Product, Term, cover, into_room, no_sums},
@@ -21,6 +23,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// W_ih x + b of consecutive rows, for some blocks of units.
     pub(super) fn project_rows(&self, rows: Rows<S::T>, blocks: Range<usize>) {
         let (s, layer, input) = (self.s, self.layer, self.layer.sizes.input);
+        count(rows.count, input, A::GATES * self.units_of(&blocks));
         let panels = blocks.start * A::PANELS..blocks.end * A::PANELS;
         cover::<S>((A::C, 1), panels, (rows.count, input), |panels, row, count| {
             let start = self.sweep.x[(rows.first + row) * input..].as_ptr();
@@ -74,9 +77,19 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
 
     /// Some blocks of units of the rows that follow states of one kind.
     pub(super) fn rows(&self, all: Tile<S::T>, blocks: Range<usize>) {
+        let Sizes { input, state, .. } = self.layer.sizes;
+        let of_h = if all.h_before.is_null() { 0 } else { state };
+        let depth = of_h + if self.in_one { input } else { 0 };
+        count(all.rows, depth, A::GATES * self.units_of(&blocks));
         cover::<S>((A::C, A::PANELS), blocks, (all.rows, all.h_step), |blocks, first, rows| {
             self.tile(self.below(all, first, rows), first.div_ceil(rows), blocks);
         });
+    }
+
+    /// How many units these blocks hold.
+    fn units_of(&self, blocks: &Range<usize>) -> usize {
+        let below = |block: usize| (block * A::GROUPS * S::LANES).min(self.layer.sizes.hidden);
+        below(blocks.end) - below(blocks.start)
     }
 
     /// `rows` rows of a tile from its row `first` on.
@@ -204,6 +217,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// h = W_hr (o tanh c) of a step's rows.
     pub(super) fn project_states(&self, hr: &Panels<S::T>, rows: Rows<S::T>, panels: Range<usize>) {
         let (s, hidden, state) = (self.s, self.layer.sizes.hidden, self.layer.sizes.state);
+        count(rows.count, hidden, hr.columns_of(&panels, state));
         cover::<S>((2, 1), panels, (rows.count, hidden), |panels, first, count| {
             let row = rows.first + first;
             let start = self.unprojected.wrapping_add(row * hidden).cast_const();

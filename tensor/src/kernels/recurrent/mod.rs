@@ -42,6 +42,11 @@ pub use layer::Layer;
 pub use steps::Steps;
 pub use stream::Scratch;
 
+use arithmetic::Arithmetic;
+use gru::GatedUnit;
+use lstm::LongShortTermMemory;
+use rnn::Simple;
+
 use crate::{Real, kernels::simd::Path};
 
 /// The sweeps of an element type. Generic code is compiled by whoever uses it; behind these methods
@@ -102,9 +107,24 @@ impl Cell {
     /// G: the number of gates.
     pub fn gates(self) -> usize {
         match self {
-            Self::Tanh | Self::ReLU => 1,
-            Self::LSTM => 4,
-            Self::GRU => 3,
+            Self::Tanh | Self::ReLU => Simple::GATES,
+            Self::LSTM => LongShortTermMemory::GATES,
+            Self::GRU => GatedUnit::GATES,
+        }
+    }
+
+    /// Numbers a unit and step that a sweep with `keep` leaves for the way back, beside the states
+    /// themselves: the gates, and the cell state where there is one. A projection keeps one more,
+    /// the state before it.
+    pub fn kept(self) -> usize {
+        fn of<A: Arithmetic>(_: A) -> usize {
+            A::KEPT + usize::from(A::CELL)
+        }
+        match self {
+            Self::Tanh => of(Simple::Tanh),
+            Self::ReLU => of(Simple::ReLU),
+            Self::LSTM => of(LongShortTermMemory),
+            Self::GRU => of(GatedUnit),
         }
     }
 
