@@ -5,6 +5,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`bars`] | groups of horizontal bars, as an SVG file |
 //! | [`calendar`] | dates, leap years, the day of the year |
 //! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
 //! | [`metrics`] | scores of yes-or-no forecasts, and their spread over runs |
@@ -15,6 +16,7 @@
 //! | [`text_table`] | an aligned table |
 #![forbid(unsafe_code)]
 
+pub mod bars;
 pub mod calendar;
 mod error;
 pub mod inside;

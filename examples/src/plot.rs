@@ -162,7 +162,7 @@ pub enum Shape {
 const HEAD: u32 = 62;
 
 /// The color of titles and labels.
-const INK: RGBColor = RGBColor(40, 40, 40);
+pub(crate) const INK: RGBColor = RGBColor(40, 40, 40);
 
 /// The panels below each other, each `size` = (width, height) pixels, as the text of an SVG file.
 ///

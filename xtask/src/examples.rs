@@ -42,6 +42,11 @@ const SHORT_RUNS: &[ShortRun] = &[
         ],
         check: Check::LeavesFile("svg"),
     },
+    ShortRun {
+        name: "costs",
+        arguments: &["--batch", "2", "--repeats", "2", "--out", FOLDER],
+        check: Check::LeavesFile("svg"),
+    },
     ShortRun { name: "hello", arguments: &[], check: Check::LastLine("hello -> ohlol") },
     ShortRun { name: "hello", arguments: &["--trace", "--out", FOLDER], check: Check::LeavesFile("dot") },
     ShortRun {
