@@ -5,7 +5,7 @@ use refrain_nn::{Real, StateDict};
 use refrain_tensor::{Shape, Tensor};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::{Error, Result};
+use crate::{Error, Metadata, Result, metadata};
 
 /// The state dict as the bytes of a safetensors file, which PyTorch's `safetensors.torch.load_file`
 /// reads: every value under its name, as F32 or F64, little-endian.
@@ -41,6 +41,15 @@ pub fn to_bytes<T: Real>(state: &StateDict<T>) -> Result<Vec<u8>> {
     });
     let views = views.collect::<Result<Vec<_>>>()?;
     safetensors::serialize(views, None).map_err(|error| Error::Format(error.to_string()))
+}
+
+/// [`to_bytes`], with metadata in the header, sorted by name: the same values and metadata always
+/// make the same bytes.
+///
+/// # Errors
+/// [`Error::Format`], also for metadata that make the header longer than 100 MB.
+pub fn to_bytes_with<T: Real>(state: &StateDict<T>, metadata: &Metadata) -> Result<Vec<u8>> {
+    metadata::insert(&to_bytes(state)?, metadata)
 }
 
 /// The state dict in the bytes of a safetensors file, converted to `T` from whatever float type the

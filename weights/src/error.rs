@@ -1,6 +1,6 @@
 //! What can go wrong with a weights file.
 
-use std::io;
+use std::{io, path::Path};
 
 /// The error of every operation in this crate.
 #[derive(Debug, thiserror::Error)]
@@ -34,3 +34,13 @@ pub enum Error {
 
 /// The result of an operation on a weights file.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn failed(what: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File { what, path: path.display().to_string(), source }
+    }
+
+    pub(crate) fn at(self, path: &Path) -> Self {
+        Self::Contents { path: path.display().to_string(), source: self.into() }
+    }
+}

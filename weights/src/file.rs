@@ -1,29 +1,67 @@
 //! Models saved to files and loaded from them.
 
 use std::{
-    fs, io,
-    path::{Path, PathBuf},
+    fs::{self, File},
+    io::Read,
+    path::Path,
 };
 
 use refrain_nn::{Module, Real, StateDict};
 
-use crate::{Error, Result, from_bytes, to_bytes};
+use crate::{
+    Error, Metadata, Result, from_bytes,
+    metadata::{LENGTH, header_length, parse},
+    to_bytes, to_bytes_with, write_atomically,
+};
 
-/// Writes a model's parameters to a safetensors file. The file appears whole or not at all: it is
-/// written beside its place and then moved there.
+/// Writes a model's parameters to a safetensors file. The file appears whole or not at all, as
+/// [`write_atomically`] says.
 ///
 /// # Errors
 /// [`Error::File`], [`Error::Format`].
 pub fn save<T: Real>(path: impl AsRef<Path>, model: &impl Module<T>) -> Result<()> {
+    write_atomically(path, &to_bytes(&StateDict::of(model))?)
+}
+
+/// [`save`], with metadata in the header of the file.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Format`].
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+/// use refrain_nn::GRU;
+/// let gru = GRU::<f32>::new(4, 8, &mut Xoshiro256PlusPlus::seed_from_u64(7))?;
+/// let about = BTreeMap::from([("cell".to_owned(), "gru".to_owned())]);
+/// let path = std::env::temp_dir().join(format!("refrain-doc-meta-{}.safetensors", std::process::id()));
+/// refrain_weights::save_with(&path, &gru, &about)?;
+/// assert_eq!(refrain_weights::metadata(&path)?, about);
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn save_with<T: Real>(path: impl AsRef<Path>, model: &impl Module<T>, metadata: &Metadata) -> Result<()> {
+    write_atomically(path, &to_bytes_with(&StateDict::of(model), metadata)?)
+}
+
+/// The metadata of a safetensors file; empty where there is none. Only the header is read, and its
+/// length is held against that of the file before.
+///
+/// # Errors
+/// [`Error::File`], and [`Error::Contents`] around [`Error::Format`].
+pub fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
     let path = path.as_ref();
-    let bytes = to_bytes(&StateDict::of(model))?;
-    let beside = beside(path);
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-    written.map_err(|source| {
-        // What was begun is of no use to anyone; that it cannot be removed changes nothing.
-        let _ = fs::remove_file(&beside);
-        failed("write", path, source)
-    })
+    let failed = |source| Error::failed("read", path, source);
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut first = [0; LENGTH];
+    if length < LENGTH as u64 {
+        return Err(Error::Format(format!("{length} bytes hold no header")).at(path));
+    }
+    file.read_exact(&mut first).map_err(failed)?;
+    let mut header = vec![0; header_length(first, length).map_err(|error| error.at(path))?];
+    file.read_exact(&mut header).map_err(failed)?;
+    parse(&header).map_err(|error| error.at(path))
 }
 
 /// Sets a model's parameters to the values in a safetensors file. Strict: the names and shapes in
@@ -47,18 +85,7 @@ pub fn save<T: Real>(path: impl AsRef<Path>, model: &impl Module<T>) -> Result<(
 /// ```
 pub fn load<T: Real>(path: impl AsRef<Path>, model: &mut impl Module<T>) -> Result<()> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(|source| failed("read", path, source))?;
+    let bytes = fs::read(path).map_err(|source| Error::failed("read", path, source))?;
     let loaded = from_bytes::<T>(&bytes).and_then(|state| Ok(state.load_into(model)?));
-    loaded.map_err(|source| Error::Contents { path: path.display().to_string(), source: source.into() })
-}
-
-/// A name beside a path that no other process uses.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    path.with_file_name(name)
-}
-
-fn failed(what: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::File { what, path: path.display().to_string(), source }
+    loaded.map_err(|error| error.at(path))
 }

@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_nn::{LSTM, Linear, Module, Real, StateDict};
-use refrain_weights::{Error, from_bytes, load, save, to_bytes};
+use refrain_weights::{
+    Error, Metadata, from_bytes, load, metadata_in, save, save_with, to_bytes, to_bytes_with,
+    write_atomically,
+};
 use safetensors::{Dtype, tensor::TensorView};
 
 fn lstm<T: Real>(seed: u64) -> LSTM<T> {
@@ -155,4 +158,95 @@ fn parameters_are_saved_under_their_names() {
         lstm::<f32>(1).named_parameters().into_iter().map(|(name, _)| name).collect();
     names.sort();
     assert_eq!(state.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>(), names);
+}
+
+fn about(pairs: &[(&str, &str)]) -> Metadata {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn metadata_travel_in_the_header_and_leave_the_weights_as_they_are() {
+    let folder = Folder::new("metadata");
+    let path = folder.0.join("model.safetensors");
+    let (model, mut other) = (lstm::<f64>(1), lstm::<f64>(2));
+    for metadata in [about(&[]), about(&[("b", "2"), ("a", "\"quoted\"\n"), ("ü", "ß\u{0}")])] {
+        save_with(&path, &model, &metadata).unwrap();
+        assert_eq!(refrain_weights::metadata(&path).unwrap(), metadata);
+        load(&path, &mut other).unwrap();
+        assert_eq!(StateDict::of(&model), StateDict::of(&other));
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes, to_bytes_with(&StateDict::of(&model), &metadata).unwrap());
+        assert_eq!(metadata_in(&bytes).unwrap(), metadata);
+        // The library of the format finds the same.
+        let (header, found) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        let found: Metadata = found.metadata().clone().unwrap().into_iter().collect();
+        assert_eq!((found, header % 8), (metadata, 0));
+    }
+    save(&path, &model).unwrap();
+    assert_eq!(refrain_weights::metadata(&path).unwrap(), Metadata::new());
+    let nothing = StateDict::<f32>::new(Vec::new()).unwrap();
+    let bytes = to_bytes_with(&nothing, &about(&[("a", "1")])).unwrap();
+    assert_eq!(from_bytes::<f32>(&bytes).unwrap(), nothing);
+}
+
+#[test]
+fn a_header_longer_than_the_file_is_not_read() {
+    let folder = Folder::new("header");
+    let path = folder.0.join("model.safetensors");
+    for (bytes, expected) in [
+        (&b"short"[..], "5 bytes hold no header"),
+        (&[0xff; 9], "the header should have 18446744073709551615 bytes, there is room for 1"),
+        (b"\x02\0\0\0\0\0\0\0[]", "invalid type: sequence, expected a map"),
+        (b"\x14\0\0\0\0\0\0\0{\"__metadata__\":[1]}", "__metadata__: invalid type"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let message = refrain_weights::metadata(&path).unwrap_err().to_string();
+        assert!(message.contains("model.safetensors: not a whole safetensors file: "), "{message}");
+        assert!(message.contains(expected), "{message}");
+        assert!(metadata_in(bytes).unwrap_err().to_string().contains(expected));
+    }
+    let message = refrain_weights::metadata(folder.0.join("none")).unwrap_err().to_string();
+    assert!(message.starts_with("cannot read "), "{message}");
+}
+
+#[test]
+fn leftovers_of_the_dead_go_and_those_of_the_living_stay() {
+    let folder = Folder::new("leftovers");
+    let path = folder.0.join("model.safetensors");
+    let part = |name: &str| folder.0.join(name);
+    let others = ["model.safetensors.part", "model.safetensors.x.part", "other.safetensors.1.part"];
+    for name in others.iter().chain(&["model.safetensors.1.part", "model.safetensors.2.part"]) {
+        std::fs::write(part(name), "begun").unwrap();
+    }
+    let writing = std::fs::File::open(part("model.safetensors.2.part")).unwrap();
+    writing.lock().unwrap();
+    write_atomically(&path, b"whole").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+    assert!(!part("model.safetensors.1.part").exists());
+    assert!(part("model.safetensors.2.part").exists());
+    assert!(others.iter().all(|name| part(name).exists()));
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_written_leaves_the_file_and_nothing_beside_it() {
+    let folder = Folder::new("refused");
+    let path = folder.0.join("model.safetensors");
+    write_atomically(&path, b"first").unwrap();
+    // A folder stands where the file should go; a file where the folder should be; no name at all.
+    let taken = folder.0.join("taken");
+    std::fs::create_dir(&taken).unwrap();
+    for place in [taken.clone(), path.join("below"), folder.0.join("..")] {
+        let message = write_atomically(&place, b"second").unwrap_err().to_string();
+        assert!(message.starts_with("cannot write "), "{message}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), b"first");
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 2);
+    // A link stays a link, and what it points to is replaced.
+    let link = folder.0.join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    write_atomically(&link, b"second").unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::read(&path).unwrap(), b"second");
 }

@@ -34,7 +34,8 @@ const FORBIDDEN: &[Forbidden] = &[
 ];
 
 /// The sources that write files besides: weights, and the checkpoints of a training.
-const MAY_WRITE_FILES: &[&str] = &["weights/src/file.rs", "train/src/checkpoint/file.rs"];
+const MAY_WRITE_FILES: &[&str] =
+    &["weights/src/atomic.rs", "weights/src/file.rs", "train/src/checkpoint/file.rs"];
 
 /// The sources that start threads or count them: the team of the kernels, and data-parallel steps.
 const MAY_KNOW_THREADS: &[&str] = &["tensor/src/kernels/team.rs", "train/src/data_parallel.rs"];
