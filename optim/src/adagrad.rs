@@ -4,9 +4,10 @@ use refrain_autograd::{Gradients, Parameter};
 use refrain_tensor::Real;
 
 use crate::{
-    Optimizer, Result,
+    Optimizer, OptimizerState, Result,
     elements::each,
     options::check,
+    state::{Slot, check_kind},
     states::{States, allot},
     terms::penalized,
 };
@@ -56,6 +57,13 @@ struct Accumulator<T> {
 impl<T> Default for Accumulator<T> {
     fn default() -> Self {
         Self { steps: 0, sum: Vec::new() }
+    }
+}
+
+impl<T: Real> Slot<T> for Accumulator<T> {
+    fn fields(&mut self) -> (Option<&mut u64>, Vec<(&'static str, &mut Vec<T>)>) {
+        let buffers = vec![("sum", &mut self.sum)];
+        (Some(&mut self.steps), buffers)
     }
 }
 
@@ -135,5 +143,25 @@ impl<T: Real> Optimizer<T> for Adagrad<T> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.learning_rate = learning_rate;
+    }
+
+    fn state<'p>(
+        &self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+    ) -> Result<OptimizerState<T>> {
+        let parameters = self.states.save(parameters)?;
+        Ok(OptimizerState { optimizer: "adagrad".to_owned(), learning_rate: self.learning_rate, parameters })
+    }
+
+    fn load_state<'p>(
+        &mut self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+        state: &OptimizerState<T>,
+    ) -> Result<()> {
+        check_kind(state, "adagrad")?;
+        let needed = &["sum"];
+        self.states.load(parameters, &state.parameters, needed)?;
+        self.learning_rate = state.learning_rate;
+        Ok(())
     }
 }

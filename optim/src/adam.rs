@@ -6,9 +6,10 @@ use refrain_autograd::{Gradients, Parameter};
 use refrain_tensor::Real;
 
 use crate::{
-    Optimizer, Result,
+    Optimizer, OptimizerState, Result,
     elements::each,
     options::check,
+    state::{Slot, check_kind},
     states::{States, allot},
     terms::{maximum, penalized, running_mean, running_square},
 };
@@ -65,6 +66,17 @@ struct Moments<T> {
 impl<T> Default for Moments<T> {
     fn default() -> Self {
         Self { steps: 0, first: Vec::new(), second: Vec::new(), largest: Vec::new() }
+    }
+}
+
+impl<T: Real> Slot<T> for Moments<T> {
+    fn fields(&mut self) -> (Option<&mut u64>, Vec<(&'static str, &mut Vec<T>)>) {
+        let buffers = vec![
+            ("exp_avg", &mut self.first),
+            ("exp_avg_sq", &mut self.second),
+            ("max_exp_avg_sq", &mut self.largest),
+        ];
+        (Some(&mut self.steps), buffers)
     }
 }
 
@@ -196,5 +208,26 @@ impl<T: Real> Optimizer<T> for Adam<T> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.learning_rate = learning_rate;
+    }
+
+    fn state<'p>(
+        &self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+    ) -> Result<OptimizerState<T>> {
+        let parameters = self.states.save(parameters)?;
+        Ok(OptimizerState { optimizer: self.op.to_owned(), learning_rate: self.learning_rate, parameters })
+    }
+
+    fn load_state<'p>(
+        &mut self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+        state: &OptimizerState<T>,
+    ) -> Result<()> {
+        check_kind(state, self.op)?;
+        let all = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"];
+        let needed = if self.amsgrad { &all[..] } else { &all[..2] };
+        self.states.load(parameters, &state.parameters, needed)?;
+        self.learning_rate = state.learning_rate;
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use refrain_autograd::{Gradients, Parameter};
 use refrain_tensor::Real;
 
-use crate::{Adam, Optimizer, Result};
+use crate::{Adam, Optimizer, OptimizerState, Result};
 
 /// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, 2019).
 ///
@@ -68,5 +68,20 @@ impl<T: Real> Optimizer<T> for AdamW<T> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.0.set_learning_rate(learning_rate);
+    }
+
+    fn state<'p>(
+        &self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+    ) -> Result<OptimizerState<T>> {
+        self.0.state(parameters)
+    }
+
+    fn load_state<'p>(
+        &mut self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+        state: &OptimizerState<T>,
+    ) -> Result<()> {
+        self.0.load_state(parameters, state)
     }
 }

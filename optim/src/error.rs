@@ -21,6 +21,26 @@ pub enum Error {
     #[error("{op}: out of memory for the state of parameter {position} (counted from 0) of shape {shape}")]
     OutOfMemory { op: &'static str, position: usize, shape: Box<Shape> },
 
+    /// The state of another optimizer.
+    #[error("load_state: the state is that of {found}, expected that of {expected}")]
+    StateKind { found: String, expected: &'static str },
+
+    /// Two parameters that have one name.
+    #[error("state: two parameters are named {name}")]
+    StateName { name: String },
+
+    /// A state whose names are not those of the parameters and of what the optimizer keeps.
+    #[error("load_state: {}", state_names(missing, unexpected))]
+    StateNames { missing: Vec<String>, unexpected: Vec<String> },
+
+    /// A state of another shape than its parameter.
+    #[error("load_state: {name} has shape {found}, the parameter {expected}")]
+    StateShape { name: String, found: Box<Shape>, expected: Box<Shape> },
+
+    /// A state that cannot be made a tensor.
+    #[error("state: {name}: {source}")]
+    StateTensor { name: String, source: refrain_tensor::Error },
+
     /// An option outside its range.
     #[error("{op}: {option} is {value}, expected {expected}")]
     Option { op: &'static str, option: &'static str, value: f64, expected: &'static str },
@@ -30,6 +50,17 @@ pub enum Error {
         "sgd: nesterov needs a momentum above 0 and a dampening of 0, found momentum {momentum} and dampening {dampening}"
     )]
     Nesterov { momentum: f64, dampening: f64 },
+}
+
+fn state_names(missing: &[String], unexpected: &[String]) -> String {
+    let parts = [
+        (missing, "there is no state for ", ""),
+        (unexpected, "there is state for ", ", which the optimizer does not keep"),
+    ];
+    let parts = parts.iter().filter(|(names, ..)| !names.is_empty());
+    let parts: Vec<String> =
+        parts.map(|(names, before, after)| format!("{before}{}{after}", names.join(", "))).collect();
+    parts.join("; ")
 }
 
 /// The result of a fallible operation in this crate.

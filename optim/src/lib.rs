@@ -13,6 +13,7 @@ mod options;
 mod rmsprop;
 mod schedule;
 mod sgd;
+mod state;
 mod states;
 mod terms;
 
@@ -26,6 +27,7 @@ pub use optimizer::Optimizer;
 pub use rmsprop::RMSprop;
 pub use schedule::{CosineAnnealingLR, ExponentialLR, LinearLR, Schedule, StepLR};
 pub use sgd::SGD;
+pub use state::{OptimizerState, ParameterState};
 
 /// The crate of the parameters and gradients.
 pub use refrain_autograd as autograd;

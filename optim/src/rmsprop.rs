@@ -6,9 +6,10 @@ use refrain_autograd::{Gradients, Parameter};
 use refrain_tensor::Real;
 
 use crate::{
-    Optimizer, Result,
+    Optimizer, OptimizerState, Result,
     elements::each,
     options::check,
+    state::{Slot, check_kind},
     states::{States, allot},
     terms::{penalized, running_mean, running_square},
 };
@@ -62,6 +63,17 @@ struct Averages<T> {
 impl<T> Default for Averages<T> {
     fn default() -> Self {
         Self { square: Vec::new(), mean: Vec::new(), velocity: Vec::new() }
+    }
+}
+
+impl<T: Real> Slot<T> for Averages<T> {
+    fn fields(&mut self) -> (Option<&mut u64>, Vec<(&'static str, &mut Vec<T>)>) {
+        let buffers = vec![
+            ("square_avg", &mut self.square),
+            ("grad_avg", &mut self.mean),
+            ("momentum_buffer", &mut self.velocity),
+        ];
+        (None, buffers)
     }
 }
 
@@ -187,5 +199,27 @@ impl<T: Real> Optimizer<T> for RMSprop<T> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.learning_rate = learning_rate;
+    }
+
+    fn state<'p>(
+        &self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+    ) -> Result<OptimizerState<T>> {
+        let parameters = self.states.save(parameters)?;
+        Ok(OptimizerState { optimizer: "rmsprop".to_owned(), learning_rate: self.learning_rate, parameters })
+    }
+
+    fn load_state<'p>(
+        &mut self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+        state: &OptimizerState<T>,
+    ) -> Result<()> {
+        check_kind(state, "rmsprop")?;
+        let mean = self.centered.then_some("grad_avg");
+        let velocity = (self.momentum != 0.0).then_some("momentum_buffer");
+        let needed: Vec<&str> = ["square_avg"].into_iter().chain(mean).chain(velocity).collect();
+        self.states.load(parameters, &state.parameters, &needed)?;
+        self.learning_rate = state.learning_rate;
+        Ok(())
     }
 }

@@ -4,9 +4,10 @@ use refrain_autograd::{Gradients, Parameter};
 use refrain_tensor::Real;
 
 use crate::{
-    Error, Optimizer, Result,
+    Error, Optimizer, OptimizerState, Result,
     elements::each,
     options::check,
+    state::{Slot, check_kind},
     states::{States, allot},
     terms::penalized,
 };
@@ -51,13 +52,20 @@ pub struct SGD<T> {
 /// The momentum buffer; it starts as the first gradient, not as 0.
 #[derive(Clone, Debug)]
 struct Velocity<T> {
+    steps: u64,
     buffer: Vec<T>,
-    started: bool,
 }
 
 impl<T> Default for Velocity<T> {
     fn default() -> Self {
-        Self { buffer: Vec::new(), started: false }
+        Self { steps: 0, buffer: Vec::new() }
+    }
+}
+
+impl<T: Real> Slot<T> for Velocity<T> {
+    fn fields(&mut self) -> (Option<&mut u64>, Vec<(&'static str, &mut Vec<T>)>) {
+        let buffers = vec![("momentum_buffer", &mut self.buffer)];
+        (Some(&mut self.steps), buffers)
     }
 }
 
@@ -125,13 +133,14 @@ impl<T: Real> Optimizer<T> for SGD<T> {
             let (p, g) = (change.parameter.as_mut_slice(), &change.gradient.to_slice());
             if !has_momentum {
                 each([p], g, move |[p], g| [p - rate * penalized(g, p)]);
-            } else if !velocity.started {
-                velocity.started = true;
+            } else if velocity.steps == 0 {
+                velocity.steps = 1;
                 each([p, &mut velocity.buffer], g, move |[p, _], g| {
                     let b = penalized(g, p);
                     [p - rate * if nesterov { b + momentum * b } else { b }, b]
                 });
             } else {
+                velocity.steps += 1;
                 each([p, &mut velocity.buffer], g, move |[p, b], g| {
                     let g = penalized(g, p);
                     let b = b * momentum + fresh * g;
@@ -148,5 +157,25 @@ impl<T: Real> Optimizer<T> for SGD<T> {
 
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.learning_rate = learning_rate;
+    }
+
+    fn state<'p>(
+        &self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+    ) -> Result<OptimizerState<T>> {
+        let parameters = self.states.save(parameters)?;
+        Ok(OptimizerState { optimizer: "sgd".to_owned(), learning_rate: self.learning_rate, parameters })
+    }
+
+    fn load_state<'p>(
+        &mut self,
+        parameters: impl IntoIterator<Item = (impl AsRef<str>, &'p Parameter<T>)>,
+        state: &OptimizerState<T>,
+    ) -> Result<()> {
+        check_kind(state, "sgd")?;
+        let needed: &[&str] = if self.momentum != 0.0 { &["momentum_buffer"] } else { &[] };
+        self.states.load(parameters, &state.parameters, needed)?;
+        self.learning_rate = state.learning_rate;
+        Ok(())
     }
 }

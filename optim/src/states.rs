@@ -24,11 +24,27 @@ pub(crate) struct Change<'p, 'g, T> {
     slot: usize,
 }
 
-impl<S: Default> States<S> {
+impl<S> States<S> {
     pub(crate) fn new() -> Self {
         Self { slots: Vec::new(), index: BTreeMap::new() }
     }
 
+    /// The state of a parameter, if it has one.
+    pub(crate) fn get(&self, id: ParameterId) -> Option<&S> {
+        self.index.get(&id).map(|&slot| &self.slots[slot].1)
+    }
+
+    /// Replaces the state of a parameter.
+    pub(crate) fn set(&mut self, id: ParameterId, state: S) {
+        let end = self.slots.len();
+        match *self.index.entry(id).or_insert(end) {
+            slot if slot == end => self.slots.push((id, state)),
+            slot => self.slots[slot].1 = state,
+        }
+    }
+}
+
+impl<S: Default> States<S> {
     /// Pairs each parameter that is not frozen with its gradient and calls `prepare`, with the
     /// number of elements, on its state. After this nothing can fail, so a step is done
     /// completely or not at all.
