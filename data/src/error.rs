@@ -43,6 +43,10 @@ pub enum Error {
     )]
     StreamTooShort { steps: usize, streams: usize },
 
+    /// A chunk behind the last one.
+    #[error("streams: there is no chunk {chunk} among {chunks}")]
+    NoSuchChunk { chunk: usize, chunks: usize },
+
     /// A token listed twice.
     #[error("vocabulary: {token} is listed twice, at positions {first} and {second}")]
     DuplicateToken { token: String, first: usize, second: usize },

@@ -77,12 +77,21 @@ impl<T: Element> Streams<T> {
     /// The items are results because cutting a tensor gives results; the bounds are right by
     /// construction.
     pub fn chunks(&self) -> impl ExactSizeIterator<Item = Result<(Tensor<T>, Tensor<T>)>> {
-        let length = self.inputs.shape()[0];
-        (0..self.len()).map(move |k| {
-            let start = k * self.chunk;
-            let steps = self.chunk.min(length - start);
-            Ok((self.inputs.narrow(0, start, steps)?, self.targets.narrow(0, start, steps)?))
-        })
+        (0..self.len()).map(|k| self.chunk(k))
+    }
+
+    /// Chunk `k`, counted from 0: inputs and targets `[chunk, streams, ..]`. They are views.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchChunk`].
+    pub fn chunk(&self, k: usize) -> Result<(Tensor<T>, Tensor<T>)> {
+        let chunks = self.len();
+        if k >= chunks {
+            return Err(Error::NoSuchChunk { chunk: k, chunks });
+        }
+        let start = k * self.chunk;
+        let steps = self.chunk.min(self.inputs.shape()[0] - start);
+        Ok((self.inputs.narrow(0, start, steps)?, self.targets.narrow(0, start, steps)?))
     }
 }
 
@@ -151,6 +160,8 @@ mod tests {
         }
         let empty = Tensor::<f32>::zeros([0]).unwrap();
         assert!(matches!(Streams::new(&empty, 1, 1), Err(Error::StreamTooShort { steps: 0, .. })));
-        assert_eq!(Streams::new(&sequence, 1, usize::MAX).unwrap().len(), 1);
+        let streams = Streams::new(&sequence, 1, usize::MAX).unwrap();
+        assert_eq!(streams.len(), 1);
+        assert_eq!(streams.chunk(1).unwrap_err().to_string(), "streams: there is no chunk 1 among 1");
     }
 }
