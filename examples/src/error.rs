@@ -19,6 +19,10 @@ pub enum Error {
     #[error(transparent)]
     Tensor(#[from] refrain_tensor::Error),
 
+    /// Ctrl-C cannot be listened to.
+    #[error("cannot listen to Ctrl-C: {0}")]
+    Interrupt(#[source] ctrlc::Error),
+
     /// The plotting library refused to draw.
     #[error("plot: {0}")]
     Draw(#[from] plotters::drawing::DrawingAreaErrorKind<std::io::Error>),

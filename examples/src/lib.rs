@@ -8,11 +8,13 @@
 //! | [`bars`] | groups of horizontal bars, as an SVG file |
 //! | [`calendar`] | dates, leap years, the day of the year |
 //! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
+//! | [`interrupt`] | Ctrl-C as a wish to end |
 //! | [`metrics`] | scores of yes-or-no forecasts, and their spread over runs |
 //! | [`parallel`] | independent runs on several threads, their results in order |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
 //! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
 //! | [`screen`] | text on standard output, whose reader may leave early |
+//! | [`sampling`] | draws by temperature among the likeliest |
 //! | [`text_table`] | an aligned table |
 #![forbid(unsafe_code)]
 
@@ -20,11 +22,13 @@ pub mod bars;
 pub mod calendar;
 mod error;
 pub mod inside;
+pub mod interrupt;
 pub mod metrics;
 pub mod parallel;
 pub mod plot;
 pub mod progress;
 pub mod screen;
+pub mod sampling;
 pub mod text_table;
 
 pub use error::{Error, Result};

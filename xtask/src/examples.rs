@@ -55,6 +55,11 @@ const SHORT_RUNS: &[ShortRun] = &[
         check: Check::LeavesFile("svg"),
     },
     ShortRun {
+        name: "char_lm",
+        arguments: &["train", "--steps", "3", "--checkpoint", "{folder}/run.safetensors"],
+        check: Check::LeavesFile("safetensors"),
+    },
+    ShortRun {
         name: "weather",
         arguments: &["--epochs", "3", "--seeds", "1", "--out", FOLDER],
         check: Check::LeavesFile("svg"),

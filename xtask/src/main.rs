@@ -1,5 +1,5 @@
-//! The workspace chores: `cargo xtask test`, `lint`, `bench`, `compare`, `examples`, `parity`,
-//! `build-report` and `ci`.
+//! The workspace chores: `cargo xtask test`, `lint`, `bench`, `compare`, `crash`, `examples`,
+//! `parity`, `build-report` and `ci`.
 //!
 //! This crate uses none of the library crates and no dependency: it drives cargo. A chore is a
 //! list of [`step::Step`]s. Each prints its name and its time, and a failure ends with the one
@@ -13,6 +13,7 @@ mod bench;
 mod build_report;
 mod ci;
 mod compare;
+mod crash;
 mod examples;
 mod house;
 mod lint;
@@ -68,6 +69,12 @@ const COMMANDS: &[Command] = &[
         run: examples::run,
     },
     Command {
+        name: "crash",
+        arguments: "[--kills N] [--seed N]",
+        summary: "kill a training with SIGKILL at random moments, resume it, and compare the final weights",
+        run: crash::run,
+    },
+    Command {
         name: "parity",
         arguments: "DIR",
         summary: "run the cases of a directory, which PyTorch computed, in release",
@@ -82,7 +89,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "ci",
         arguments: "",
-        summary: "lint, test, examples and build-report: all that a change must pass, cheapest first",
+        summary: "lint, test, examples, crash and build-report: all that a change must pass, cheapest first",
         run: ci::run,
     },
 ];

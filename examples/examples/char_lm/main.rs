@@ -1,0 +1,109 @@
+//! A character model: a recurrent network learns to continue a text, letter by letter.
+//!
+//! ```text
+//! cargo run --release --example char_lm                              # train for a while, evaluate, sample
+//! cargo run --release --example char_lm -- train --text book.txt --steps 20000
+//! cargo run --release --example char_lm -- train --text book.txt --steps 20000 --resume
+//! cargo run --release --example char_lm -- sample --prompt "It was" --temperature 0.7
+//! ```
+//!
+//! The story in order: `text` reads characters as numbers, `model` is the network, `run` is one step of
+//! training and what a checkpoint of it holds, `training` the loop around it, `evaluation` measures,
+//! `sampling` writes, `options` says what can be asked for.
+
+mod evaluation;
+mod model;
+mod options;
+mod run;
+mod sampling;
+mod text;
+mod training;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+use refrain_examples::interrupt;
+use serde_json::{Value, json};
+
+use evaluation::evaluate;
+use model::CharModel;
+use options::{Arguments, Command, EvalOptions, SampleOptions, TrainOptions};
+use text::Text;
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The exit code of a program that was given what it cannot use.
+const BAD_INPUT: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = interrupt::listen() {
+        eprintln!("warning: {error}");
+    }
+    let done = match &arguments.command {
+        None => tour(&arguments),
+        Some(Command::Train(options)) => training::train(options, arguments.json),
+        Some(Command::Sample(options)) => sample(options, arguments.json),
+        Some(Command::Eval(options)) => eval(options, arguments.json),
+    };
+    match done {
+        Ok(summary) => {
+            if arguments.json {
+                println!("{summary}");
+            }
+            if interrupt::requested() { ExitCode::from(interrupt::EXIT_CODE) } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+/// Without a command: a bounded training on the workspace's own text, a measurement, a sample.
+fn tour(arguments: &Arguments) -> Fallible<Value> {
+    let options = TrainOptions::tour();
+    let training = training::train(&options, arguments.json)?;
+    if interrupt::requested() {
+        return Ok(training);
+    }
+    let mut sample = SampleOptions::tour();
+    sample.checkpoint.clone_from(&options.checkpoint);
+    let sampled = self::sample(&sample, arguments.json)?;
+    if !arguments.json {
+        println!("\n{}", training["end"].as_str().unwrap_or_default());
+    }
+    Ok(json!({ "training": training, "sample": sampled }))
+}
+
+fn sample(options: &SampleOptions, quiet: bool) -> Fallible<Value> {
+    let (model, vocabulary) = CharModel::from_checkpoint(&options.checkpoint)?;
+    let mut written = String::new();
+    let show = |text: &str| -> std::io::Result<()> {
+        if quiet {
+            return Ok(());
+        }
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    };
+    sampling::sample(&model, &vocabulary, options, |letter| {
+        written.push(letter);
+        show(letter.encode_utf8(&mut [0; 4]))?;
+        Ok(!interrupt::requested())
+    })?;
+    show("\n")?;
+    Ok(json!({ "text": written }))
+}
+
+fn eval(options: &EvalOptions, quiet: bool) -> Fallible<Value> {
+    let (model, vocabulary) = CharModel::from_checkpoint(&options.checkpoint)?;
+    let text = Text::read(options.text.as_deref(), Some(vocabulary))?;
+    let part = if options.all { text.all() } else { text.validation()? };
+    let bits = evaluate(&model, &part, options.streams, options.chunk, usize::MAX)?;
+    let end = format!("{bits:.4} bits per character over {} characters of {}", part.numel(), text.name);
+    if !quiet {
+        println!("{end}");
+    }
+    Ok(json!({ "bits_per_character": bits, "characters": part.numel(), "text": text.name, "end": end }))
+}

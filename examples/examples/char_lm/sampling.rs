@@ -1,0 +1,44 @@
+//! Text that the model writes.
+
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use refrain_data::Vocabulary;
+use refrain_examples::sampling::draw;
+
+use crate::{Fallible, model::CharModel, options::SampleOptions};
+
+/// Gives `show` the prompt, and then each character as it is drawn, until that says no.
+pub(crate) fn sample(
+    model: &CharModel,
+    vocabulary: &Vocabulary,
+    options: &SampleOptions,
+    mut show: impl FnMut(char) -> Fallible<bool>,
+) -> Fallible<()> {
+    if !options.temperature.is_finite() || options.temperature < 0.0 {
+        return Err(
+            format!("--temperature is {}, expected a number of at least 0", options.temperature).into()
+        );
+    }
+    if options.prompt.is_empty() {
+        return Err("--prompt is empty: the model needs a character to continue".into());
+    }
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
+    let mut writer = model.writer()?;
+    let mut logits = Vec::new();
+    for letter in options.prompt.chars() {
+        let unknown = |_| format!("--prompt: {letter:?} is not a character of the model");
+        logits = writer.read(vocabulary.index(&letter).map_err(unknown)?)?;
+    }
+    for letter in options.prompt.chars() {
+        show(letter)?;
+    }
+    for _ in 0..options.length {
+        let chance = rng.random();
+        let letter = draw(&logits, options.temperature, options.top_k, chance)
+            .ok_or("the model knows no characters")?;
+        if !show(*vocabulary.token(letter)?)? {
+            break;
+        }
+        logits = writer.read(letter)?;
+    }
+    Ok(())
+}

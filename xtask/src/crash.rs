@@ -1,0 +1,274 @@
+//! `cargo xtask crash --kills N`: a training that is killed again and again ends with the same bits.
+//!
+//! A small `char_lm` trains once without a break. Then it trains again, with a checkpoint after every
+//! step, and is killed with SIGKILL at random moments, many of them in the midst of a write. Each time it
+//! resumes from what is there. At the end the two checkpoints must be the same, byte for byte: weights,
+//! optimizer state, generator, best weights, losses.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::house;
+use crate::step::{Failure, Outcome, Step};
+use crate::temporary_folder::TemporaryFolder;
+
+/// Dropout and an LSTM of two layers, so that the generator and every carried state matter.
+const MODEL: &str = "--cell lstm --layers 2 --hidden 32 --embedding 16 --dropout 0.2 --streams 4 --chunk 16";
+const CADENCE: &str = "--checkpoint-every 1 --eval-every 25 --eval-chars 500 --json";
+
+/// The longest time from a start to its kill. A start takes a good part of it, a few steps the rest.
+const LONGEST_LIFE: Duration = Duration::from_millis(120);
+
+/// How long the first checkpoint may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a run is asked to do.
+#[derive(Debug, PartialEq, Eq)]
+struct Arguments {
+    kills: u64,
+    seed: u64,
+}
+
+/// Runs both trainings and compares.
+///
+/// # Errors
+///
+/// If the example does not build, a checkpoint cannot be resumed, or the weights differ.
+pub(crate) fn run(words: &[String]) -> Outcome {
+    let arguments = Arguments::parse(words).map_err(Failure::Usage)?;
+    let Arguments { kills, seed } = arguments;
+    let failed = |what: String| {
+        let repeat = format!("cargo xtask crash --kills {kills} --seed {seed}");
+        Failure::Step { what: format!("crash: {what}"), repeat }
+    };
+    let last_line = crash(&arguments).map_err(failed)?;
+    println!("{last_line}");
+    Ok(())
+}
+
+fn crash(&Arguments { kills, seed }: &Arguments) -> Result<String, String> {
+    let folder = TemporaryFolder::new("crash")?;
+    let training = |name: &str| Training {
+        program: PathBuf::new(),
+        checkpoint: folder.path().join(name),
+        steps: 10 * kills.max(20),
+    };
+    let program = built()?;
+    let quiet = Training { program: program.clone(), ..training("quiet.safetensors") };
+    let start = Instant::now();
+    quiet.finish()?;
+    println!("{} steps without a break in {:.1} s", quiet.steps, start.elapsed().as_secs_f64());
+
+    let killed = Training { program, ..training("killed.safetensors") };
+    let mut random = seed;
+    let (mut resumed, mut finished) = (0, 0);
+    for kill in 1..=kills {
+        let was_there = killed.checkpoint.exists();
+        let life = LONGEST_LIFE.mul_f64(fraction(&mut random));
+        while !killed.dies_after(life)? {
+            // It was done before its time came: compare, and train anew.
+            same(&quiet, &killed)?;
+            finished += 1;
+            std::fs::remove_file(&killed.checkpoint).map_err(|error| format!("cannot remove it: {error}"))?;
+        }
+        resumed += u64::from(was_there && kill > 1);
+    }
+    // What the last kill left is resumed too.
+    killed.finish()?;
+    resumed += 1;
+    same(&quiet, &killed)?;
+    nothing_beside(folder.path())?;
+    if finished > 0 {
+        println!(
+            "{finished} trainings ended before they were killed, with the same weights; then another began"
+        );
+    }
+    Ok(format!("{kills} kills, {resumed} resumed, weights identical"))
+}
+
+/// One training of the example.
+struct Training {
+    program: PathBuf,
+    checkpoint: PathBuf,
+    steps: u64,
+}
+
+impl Training {
+    fn start(&self) -> Result<Child, String> {
+        let mut command = Command::new(&self.program);
+        command.current_dir(house::root()).args(["train", "--text", "README.md", "--checkpoint"]);
+        command.arg(&self.checkpoint).args(["--steps", &self.steps.to_string()]);
+        command.args(MODEL.split(' ').chain(CADENCE.split(' ')));
+        if self.checkpoint.exists() {
+            command.arg("--resume");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().map_err(|error| format!("cannot start {}: {error}", self.program.display()))
+    }
+
+    /// Trains to the end.
+    fn finish(&self) -> Result<(), String> {
+        ended(self.start()?)
+    }
+
+    /// Starts or resumes the training and kills it after some time, counted from when there is a
+    /// checkpoint. Whether it was still running.
+    fn dies_after(&self, life: Duration) -> Result<bool, String> {
+        let mut child = self.start()?;
+        let start = Instant::now();
+        while !self.checkpoint.exists() && start.elapsed() < PATIENCE {
+            if child.try_wait().map_err(cannot_wait)?.is_some() {
+                break;
+            }
+            sleep(Duration::from_micros(200));
+        }
+        sleep(life);
+        if child.try_wait().map_err(cannot_wait)?.is_some() {
+            ended(child)?;
+            return Ok(false);
+        }
+        // On Unix this is SIGKILL, which no program can hear coming.
+        child.kill().map_err(|error| format!("cannot kill it: {error}"))?;
+        let status = child.wait().map_err(cannot_wait)?;
+        // It may have ended between the look and the kill.
+        Ok(!status.success())
+    }
+}
+
+/// Waits for a training; what it says on standard error is the reason if it fails.
+fn ended(child: Child) -> Result<(), String> {
+    let output = child.wait_with_output().map_err(cannot_wait)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("the training failed, {}: {}", output.status, said.trim_end()))
+}
+
+fn cannot_wait(error: std::io::Error) -> String {
+    format!("cannot wait for the training: {error}")
+}
+
+/// Whether two trainings left the same bytes.
+fn same(one: &Training, other: &Training) -> Result<(), String> {
+    let read = |training: &Training| {
+        let path = &training.checkpoint;
+        std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    let (one, other) = (read(one)?, read(other)?);
+    if one == other {
+        return Ok(());
+    }
+    let place = one.iter().zip(&other).position(|(a, b)| a != b).unwrap_or(one.len().min(other.len()));
+    Err(format!("the checkpoints differ from byte {place} on ({} and {} bytes)", one.len(), other.len()))
+}
+
+/// Killed writers leave temporary files; the next write removes them.
+fn nothing_beside(folder: &Path) -> Result<(), String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("cannot list {folder:?}: {error}"))?;
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    if names.len() == 2 {
+        Ok(())
+    } else {
+        Err(format!("there should be two checkpoints, and there are {names:?}"))
+    }
+}
+
+/// Builds the example in release and says where cargo has put it.
+fn built() -> Result<PathBuf, String> {
+    let build = ["build", "--release", "--example", "char_lm", "--message-format", "json-render-diagnostics"];
+    let messages = Step::cargo("build", build).output(false)?;
+    let path = messages.lines().filter_map(executable).next_back();
+    path.ok_or_else(|| "cargo did not say where char_lm is".to_owned())
+}
+
+/// The program that a message of cargo names.
+fn executable(message: &str) -> Option<PathBuf> {
+    let (_, rest) = message.split_once("\"executable\":\"")?;
+    let (path, _) = rest.split_once('"')?;
+    Some(PathBuf::from(path.replace("\\\\", "\\")))
+}
+
+/// A number from 0 to 1, and the seed of the next one (SplitMix64, Steele et al. 2014).
+fn fraction(seed: &mut u64) -> f64 {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *seed;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+impl Arguments {
+    fn parse(words: &[String]) -> Result<Self, String> {
+        let mut arguments = Arguments { kills: 10, seed: 1 };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let place = match word.as_str() {
+                "--kills" => &mut arguments.kills,
+                "--seed" => &mut arguments.seed,
+                _ => {
+                    return Err(format!("error: crash has no option `{word}`; there are --kills and --seed"));
+                }
+            };
+            let value = words.next().ok_or_else(|| format!("error: {word} takes a number, and has none"))?;
+            *place = value.parse().map_err(|_| format!("error: {word} takes a number, and got `{value}`"))?;
+        }
+        if arguments.kills == 0 {
+            return Err("error: --kills is 0, and should be at least 1".to_owned());
+        }
+        Ok(arguments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_understood_or_refused() {
+        let parse =
+            |line: &str| Arguments::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(parse(""), Ok(Arguments { kills: 10, seed: 1 }));
+        assert_eq!(parse("--seed 5 --kills 3"), Ok(Arguments { kills: 3, seed: 5 }));
+        for (line, expected) in [
+            ("--kill 3", "error: crash has no option `--kill`; there are --kills and --seed"),
+            ("--kills", "error: --kills takes a number, and has none"),
+            ("--kills many", "error: --kills takes a number, and got `many`"),
+            ("--kills 0", "error: --kills is 0, and should be at least 1"),
+        ] {
+            assert_eq!(parse(line), Err(expected.to_owned()), "{line}");
+        }
+    }
+
+    #[test]
+    fn moments_are_spread_and_repeatable() {
+        let draw = |mut seed: u64| (0..1000).map(|_| fraction(&mut seed)).collect::<Vec<f64>>();
+        let moments = draw(3);
+        assert_eq!(moments, draw(3));
+        assert_ne!(moments, draw(4));
+        assert!(moments.iter().all(|x| (0.0..1.0).contains(x)));
+        let mean = moments.iter().sum::<f64>() / 1000.0;
+        assert!((mean - 0.5).abs() < 0.05, "{mean}");
+    }
+
+    #[test]
+    fn the_program_is_found_in_what_cargo_says() {
+        let message =
+            r#"{"reason":"compiler-artifact","executable":"/t/release/examples/char_lm","fresh":true}"#;
+        assert_eq!(executable(message), Some(PathBuf::from("/t/release/examples/char_lm")));
+        assert_eq!(executable(r#"{"executable":null}"#), None);
+    }
+
+    #[test]
+    fn a_file_left_beside_is_reported() {
+        let folder = TemporaryFolder::new("test-of-crash").expect("a new folder");
+        for name in ["quiet", "killed"] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        assert_eq!(nothing_beside(folder.path()), Ok(()));
+        std::fs::write(folder.path().join("killed.1.part"), "").expect("a file");
+        assert!(nothing_beside(folder.path()).is_err());
+    }
+}
