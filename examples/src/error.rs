@@ -11,7 +11,7 @@ pub enum Error {
     #[error("{text:?} is not a date, expected YYYY/MM/DD or YYYY-MM-DD")]
     NotADate { text: String },
 
-    /// A file or folder that cannot be written.
+    /// A folder that cannot be made.
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: std::io::Error },
 
@@ -22,6 +22,10 @@ pub enum Error {
     /// Ctrl-C cannot be listened to.
     #[error("cannot listen to Ctrl-C: {0}")]
     Interrupt(#[source] ctrlc::Error),
+
+    /// A file that cannot be written.
+    #[error(transparent)]
+    File(Box<refrain_weights::Error>),
 
     /// The plotting library refused to draw.
     #[error("plot: {0}")]

@@ -9,6 +9,7 @@
 //! | [`calendar`] | dates, leap years, the day of the year |
 //! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
 //! | [`interrupt`] | Ctrl-C as a wish to end |
+//! | [`memory`] | the most memory that this process has had |
 //! | [`metrics`] | scores of yes-or-no forecasts, and their spread over runs |
 //! | [`parallel`] | independent runs on several threads, their results in order |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
@@ -23,6 +24,7 @@ pub mod calendar;
 mod error;
 pub mod inside;
 pub mod interrupt;
+pub mod memory;
 pub mod metrics;
 pub mod parallel;
 pub mod plot;

@@ -4,17 +4,14 @@
 //! its title and its legend above it, where they hide nothing. [`write()`] puts a file in its place
 //! at once, so that nobody ever sees half of it.
 
-use std::{
-    fs, io,
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{fs, ops::Range, path::Path};
 
 use plotters::{
     coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
+use refrain_weights::write_atomically;
 
 use crate::{Error, Result};
 
@@ -250,34 +247,16 @@ impl Panel {
     }
 }
 
-/// Writes a text to a file, making the folder where there is none. The file is written under
-/// another name beside its place and then renamed.
+/// Writes a text to a file, making the folder where there is none. The file appears whole or not at all,
+/// as [`refrain_weights::write_atomically`] says.
 ///
 /// # Errors
-/// [`Error::Write`].
+/// [`Error::Write`] for the folder, [`Error::File`] for the file.
 pub fn write(path: &Path, text: &str) -> Result<()> {
-    let fail = |path: &Path| {
-        let path = path.to_owned();
-        move |source: io::Error| Error::Write { path, source }
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(fail(folder))?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
     }
-    let beside = beside(path);
-    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // The error of the writing is the one to tell; a remainder that cannot be removed stays.
-        let _ = fs::remove_file(&beside);
-    }
-    written.map_err(fail(path))
-}
-
-/// A name in the same folder, of this process alone.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    path.with_file_name(name)
+    write_atomically(path, text.as_bytes()).map_err(|error| Error::File(error.into()))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// ```
 pub fn bar(steps: usize, doing: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64).with_message(doing);
-    let template = "{msg} [{bar:40}] {percent:>3} %, {eta} left";
+    let template = "{msg} [{wide_bar}] {percent:>3} %, {eta} left";
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.progress_chars("=> ")),
         Err(_) => bar, // a template that cannot be read costs the looks alone

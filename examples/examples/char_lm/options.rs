@@ -102,7 +102,7 @@ pub(crate) struct TrainOptions {
 impl TrainOptions {
     /// What the example does when it is asked for nothing.
     pub(crate) fn tour() -> Self {
-        let arguments = ["char_lm", "train", "--overwrite", "--steps", "600"];
+        let arguments = ["char_lm", "train", "--overwrite", "--steps", "1000", "--eval-every", "50"];
         let files = ["--checkpoint", "out/char_lm_tour.safetensors", "--plot", "out/char_lm.svg"];
         match Arguments::parse_from(arguments.into_iter().chain(files)).command {
             Some(Command::Train(options)) => options,

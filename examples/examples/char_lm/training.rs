@@ -7,7 +7,7 @@ use std::{
 };
 
 use refrain_examples::{
-    interrupt,
+    interrupt, memory,
     plot::{self, Axis, Panel, Series, Shape, colors},
     progress,
 };
@@ -96,7 +96,10 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     let mut summary = json!({
         "steps": step, "epochs": run.epochs(), "parameters": parameters, "checkpoint": path,
         "interrupted": interrupt::requested(), "stopped_early": stopped, "characters_per_second": speed,
+        "peak_memory_bytes": memory::peak(),
     });
+    let memory = memory::peak().map(|bytes| format!(", {} MB of memory at most", bytes.div_ceil(1_000_000)));
+    let memory = memory.unwrap_or_default();
     let end = if interrupt::requested() {
         format!(
             "interrupted after step {step}, saved in {place}; the same command with --resume (and without --overwrite) goes on"
@@ -106,7 +109,7 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
         summary["bits_per_character"] = json!(bits);
         summary["best_bits_per_character"] = json!(run.watch.best().map(|best| best.metric));
         format!(
-            "{step} steps, {bits:.4} bits per character in validation, {speed:.0} characters a second; saved in {place}"
+            "{step} steps, {bits:.4} bits per character in validation, {speed:.0} characters a second{memory}; saved in {place}"
         )
     };
     say(&end);
