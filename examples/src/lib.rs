@@ -14,8 +14,8 @@
 //! | [`parallel`] | independent runs on several threads, their results in order |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
 //! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
-//! | [`screen`] | text on standard output, whose reader may leave early |
 //! | [`sampling`] | draws by temperature among the likeliest |
+//! | [`screen`] | text on standard output, whose reader may leave early |
 //! | [`text_table`] | an aligned table |
 #![forbid(unsafe_code)]
 
@@ -29,8 +29,8 @@ pub mod metrics;
 pub mod parallel;
 pub mod plot;
 pub mod progress;
-pub mod screen;
 pub mod sampling;
+pub mod screen;
 pub mod text_table;
 
 pub use error::{Error, Result};

@@ -19,10 +19,10 @@ mod sampling;
 mod text;
 mod training;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
-use refrain_examples::interrupt;
+use refrain_examples::{interrupt, screen};
 use serde_json::{Value, json};
 
 use evaluation::evaluate;
@@ -46,18 +46,25 @@ fn main() -> ExitCode {
         Some(Command::Sample(options)) => sample(options, arguments.json),
         Some(Command::Eval(options)) => eval(options, arguments.json),
     };
+    let done = done.and_then(|summary| if arguments.json { say(&summary.to_string()) } else { Ok(()) });
     match done {
-        Ok(summary) => {
-            if arguments.json {
-                println!("{summary}");
+        Ok(()) => {
+            if interrupt::requested() {
+                ExitCode::from(interrupt::EXIT_CODE)
+            } else {
+                ExitCode::SUCCESS
             }
-            if interrupt::requested() { ExitCode::from(interrupt::EXIT_CODE) } else { ExitCode::SUCCESS }
         }
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(BAD_INPUT)
         }
     }
+}
+
+/// Shows a line to whoever still reads.
+fn say(line: &str) -> Fallible<()> {
+    Ok(screen::show(&format!("{line}\n"))?)
 }
 
 /// Without a command: a bounded training on the workspace's own text, a measurement, a sample.
@@ -71,7 +78,7 @@ fn tour(arguments: &Arguments) -> Fallible<Value> {
     sample.checkpoint.clone_from(&options.checkpoint);
     let sampled = self::sample(&sample, arguments.json)?;
     if !arguments.json {
-        println!("\n{}", training["end"].as_str().unwrap_or_default());
+        say(&format!("\n{}", training["end"].as_str().unwrap_or_default()))?;
     }
     Ok(json!({ "training": training, "sample": sampled }))
 }
@@ -79,14 +86,7 @@ fn tour(arguments: &Arguments) -> Fallible<Value> {
 fn sample(options: &SampleOptions, quiet: bool) -> Fallible<Value> {
     let (model, vocabulary) = CharModel::from_checkpoint(&options.checkpoint)?;
     let mut written = String::new();
-    let show = |text: &str| -> std::io::Result<()> {
-        if quiet {
-            return Ok(());
-        }
-        let mut out = std::io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
-    };
+    let show = |text: &str| if quiet { Ok(()) } else { screen::show(text) };
     sampling::sample(&model, &vocabulary, options, |letter| {
         written.push(letter);
         show(letter.encode_utf8(&mut [0; 4]))?;
@@ -103,7 +103,7 @@ fn eval(options: &EvalOptions, quiet: bool) -> Fallible<Value> {
     let bits = evaluate(&model, &part, options.streams, options.chunk, usize::MAX)?;
     let end = format!("{bits:.4} bits per character over {} characters of {}", part.numel(), text.name);
     if !quiet {
-        println!("{end}");
+        say(&end)?;
     }
     Ok(json!({ "bits_per_character": bits, "characters": part.numel(), "text": text.name, "end": end }))
 }

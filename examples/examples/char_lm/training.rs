@@ -42,17 +42,13 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     // What cannot be saved after a night of work is better known at once.
     make_folder(path)?;
     run.checkpoint()?.save(path)?;
-    let say = |line: &str| {
-        if !quiet {
-            println!("{line}");
-        }
-    };
+    let say = |line: &str| if quiet { Ok(()) } else { crate::say(line) };
     let (parameters, letters) = (run.model.parameter_count(), text.vocabulary.len());
     let characters = text.all().numel();
     say(&format!(
         "{}: {characters} characters, {letters} of them different; {parameters} parameters",
         text.name
-    ));
+    ))?;
 
     let bar = progress::bar(usize::try_from(options.steps).unwrap_or(usize::MAX), "training");
     bar.set_position(run.step_count());
@@ -112,7 +108,7 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
             "{step} steps, {bits:.4} bits per character in validation, {speed:.0} characters a second{memory}; saved in {place}"
         )
     };
-    say(&end);
+    say(&end)?;
     summary["end"] = json!(end);
     Ok(summary)
 }
