@@ -1,4 +1,4 @@
-//! What the examples share: dates, scores, text tables, plots and progress bars.
+//! What the examples share: dates, text tables, plots and progress bars.
 //!
 //! Each example is one idea, run as `cargo run --release --example NAME`. Whatever is not that idea
 //! stands here, so that the example reads as its own story.
@@ -10,7 +10,6 @@
 //! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
 //! | [`interrupt`] | Ctrl-C as a wish to end |
 //! | [`memory`] | the most memory that this process has had |
-//! | [`metrics`] | scores of yes-or-no forecasts, and their spread over runs |
 //! | [`parallel`] | independent runs on several threads, their results in order |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
 //! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
@@ -25,7 +24,6 @@ mod error;
 pub mod inside;
 pub mod interrupt;
 pub mod memory;
-pub mod metrics;
 pub mod parallel;
 pub mod plot;
 pub mod progress;

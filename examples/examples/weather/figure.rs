@@ -2,9 +2,9 @@
 
 use refrain_examples::{
     calendar::{Date, MONTHS, days_in_year},
-    metrics::Spread,
     plot::{Axis, Panel, Series, Shape, colors},
 };
+use refrain_metrics::Spread;
 
 use crate::{days::Days, training::Outcome};
 

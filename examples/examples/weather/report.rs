@@ -2,10 +2,8 @@
 
 use std::fmt::Write;
 
-use refrain_examples::{
-    metrics::{Scores, Spread, surprise},
-    text_table::TextTable,
-};
+use refrain_examples::text_table::TextTable;
+use refrain_metrics::{Scores, Spread, surprise};
 use serde_json::{Map, Value, json};
 
 /// The forecasts of one model for the test days: one for each seed, or a single one where there is
@@ -30,7 +28,8 @@ const SCORES: [Score; 4] = [
 
 impl Forecast {
     fn spread(&self, wet: &[bool], score: fn(&Scores) -> f64) -> Spread {
-        Spread::of(self.probabilities.iter().map(|run| score(&Scores::of(run, wet))))
+        let scores = |run: &Vec<f64>| run.iter().copied().zip(wet.iter().copied()).collect();
+        Spread::of(self.probabilities.iter().map(|run| score(&scores(run))))
     }
 
     fn log_loss(&self, wet: &[bool]) -> Spread {
