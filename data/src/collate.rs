@@ -61,6 +61,42 @@ pub fn time_major<T: Element>(sequences: &[Tensor<T>]) -> Result<Tensor<T>> {
     Ok(Tensor::stack(sequences, 1)?)
 }
 
+/// Sequences of different lengths side by side: `batch` times `[time, ..]` gives
+/// `[longest, batch, ..]`, with `padding` behind the end of the shorter ones, and the lengths, as
+/// recurrent layers take them.
+///
+/// # Errors
+/// [`Error::UnequalSequences`] where the axes behind the first differ; [`Error::Tensor`] where there
+/// are no sequences, they have no axis, or there is no memory.
+///
+/// ```
+/// use refrain_data::padded_time_major;
+/// use refrain_tensor::Tensor;
+/// let (batch, lengths) = padded_time_major(&[Tensor::from([1, 2, 3]), Tensor::from([4])], 0)?;
+/// assert_eq!(batch, Tensor::from([[1, 4], [2, 0], [3, 0]]));
+/// assert_eq!(lengths, [3, 1]);
+/// # Ok::<(), refrain_data::Error>(())
+/// ```
+pub fn padded_time_major<T: Element>(sequences: &[Tensor<T>], padding: T) -> Result<(Tensor<T>, Vec<usize>)> {
+    let op = "padded_time_major";
+    let first = *sequences.first().ok_or(refrain_tensor::Error::NoTensors { op })?.shape();
+    first.axis(op, 0)?;
+    for (index, sequence) in sequences.iter().enumerate() {
+        let found = *sequence.shape();
+        if found.rank() != first.rank() || found[1..] != first[1..] {
+            return Err(Error::UnequalSequences { op, index, found: found.into(), expected: first.into() });
+        }
+    }
+    let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.shape()[0]).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    let padded = sequences.iter().zip(&lengths).map(|(sequence, &length)| {
+        let rest = Tensor::full(first.with(0, longest - length), padding)?;
+        Tensor::cat(&[sequence.clone(), rest], 0)
+    });
+    let padded = padded.collect::<std::result::Result<Vec<_>, refrain_tensor::Error>>()?;
+    Ok((Tensor::stack(&padded, 1)?, lengths))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +124,18 @@ mod tests {
     }
 
     #[test]
+    fn padding_stands_behind_the_end() {
+        let rows = |count: usize| Tensor::full([count, 2], count).unwrap();
+        let (batch, lengths) = padded_time_major(&[rows(2), rows(4), rows(0), rows(1)], 9).unwrap();
+        assert_eq!((batch.shape().to_vec(), lengths.as_slice()), (vec![4, 4, 2], &[2, 4, 0, 1][..]));
+        for (k, &length) in lengths.iter().enumerate() {
+            let column = batch.select(1, k).unwrap();
+            assert_eq!(column.narrow(0, 0, length).unwrap(), rows(length));
+            assert!(column.narrow(0, length, 4 - length).unwrap().iter().all(|x| x == 9));
+        }
+    }
+
+    #[test]
     fn errors_name_what_was_wrong() {
         let (a, b) = (Tensor::from([1, 2]), Tensor::from([1]));
         let cases = [
@@ -103,6 +151,18 @@ mod tests {
             (
                 stack_pairs(vec![(a.clone(), b.clone()), (b.clone(), b)], 0, 0).unwrap_err(),
                 "stack: a tensor has shape [1], expected [2]",
+            ),
+            (
+                padded_time_major::<f32>(&[], 0.0).unwrap_err(),
+                "padded_time_major: expected at least one tensor",
+            ),
+            (
+                padded_time_major(&[Tensor::from([[1, 2]]), Tensor::from([[1], [2]])], 0).unwrap_err(),
+                "padded_time_major: sequence 1 has shape [2, 1], but the first has [1, 2]",
+            ),
+            (
+                padded_time_major(&[Tensor::scalar(1)], 0).unwrap_err(),
+                "padded_time_major: axis 0 is out of range for shape [] of rank 0",
             ),
             (stack_pairs::<f32, f32>(vec![], 0, 0).unwrap_err(), "stack: expected at least one tensor"),
         ];

@@ -25,6 +25,10 @@ pub enum Error {
     #[error("{op}: {inputs} rows of inputs, but {targets} rows of targets")]
     UnpairedRows { op: &'static str, inputs: usize, targets: usize },
 
+    /// Lengths that are not one for each item.
+    #[error("{op}: {lengths} lengths, but the dataset has {items} items")]
+    LengthCount { op: &'static str, lengths: usize, items: usize },
+
     /// There is no room for the order of so many items.
     #[error("{op}: out of memory for the order of {len} items")]
     OutOfMemory { op: &'static str, len: usize },

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod buckets;
 mod collate;
 mod csv_table;
 mod dataset;
@@ -12,7 +13,7 @@ mod streams;
 mod vocabulary;
 mod windows;
 
-pub use collate::{stack_pairs, time_major};
+pub use collate::{padded_time_major, stack_pairs, time_major};
 pub use csv_table::{Missing, Table};
 pub use dataset::{Dataset, Subset, TensorDataset};
 pub use error::{Error, Result};

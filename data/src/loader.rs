@@ -1,11 +1,11 @@
-//! [`Loader`]: the items of a dataset in batches, in order or shuffled.
+//! [`Loader`]: the items of a dataset in batches, in order, shuffled, or by length.
 
 use std::{fmt, ops::Range};
 
 use rand::{Rng, seq::SliceRandom};
 use refrain_tensor::{Element, Tensor};
 
-use crate::{Dataset, Error, Result, split::in_order, stack_pairs};
+use crate::{Dataset, Error, Result, buckets, split::in_order, stack_pairs};
 
 /// The items of a dataset in batches.
 ///
@@ -69,6 +69,57 @@ impl<'a, D: Dataset + ?Sized> Loader<'a, D> {
         Ok(self)
     }
 
+    /// The same items in random order, such that sequences of like length share a batch and
+    /// little of it is padding. `lengths` holds the length of each item.
+    ///
+    /// The items are shuffled, then sorted by length within a pool of `pool` batches, and the
+    /// batches are shuffled again. The larger the pool, the less padding, and the less chance in
+    /// which items meet in a batch: 1 leaves every batch as the shuffle made it, `usize::MAX` makes one
+    /// pool of all. Some tens of batches do well. What does not fill a batch comes last and is of
+    /// any length, so that [`Loader::drop_last`] leaves out no length rather than another. The
+    /// state of `rng` alone decides.
+    ///
+    /// # Errors
+    /// [`Error::LengthCount`] where there is not one length for each item; [`Error::Zero`] for a
+    /// pool of 0; [`Error::OutOfMemory`].
+    ///
+    /// ```
+    /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    /// use refrain_data::Loader;
+    /// let words: Vec<String> = (0..640).map(|k| "a".repeat(1 + k * 7 % 23)).collect();
+    /// let lengths: Vec<usize> = words.iter().map(String::len).collect();
+    /// let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    /// let shuffled = Loader::new(&words, 16)?.shuffled(&mut rng)?;
+    /// let bucketed = Loader::new(&words, 16)?.bucketed(&lengths, 20, &mut rng)?;
+    /// assert!(shuffled.padding_share(&lengths)? > 0.40);
+    /// assert!(bucketed.padding_share(&lengths)? < 0.05);
+    /// # Ok::<(), refrain_data::Error>(())
+    /// ```
+    pub fn bucketed(mut self, lengths: &[usize], pool: usize, rng: &mut (impl Rng + ?Sized)) -> Result<Self> {
+        self.check_lengths(lengths)?;
+        if pool == 0 {
+            return Err(Error::Zero { op: "loader", what: "the number of batches in a pool" });
+        }
+        self.order = Some(buckets::order(lengths, self.batch_size, pool, rng)?);
+        Ok(self)
+    }
+
+    /// The share of a batch that is padding, over all batches, where each is padded to its longest
+    /// sequence; `lengths` holds the length of each item. 0 where there is nothing to pad.
+    ///
+    /// # Errors
+    /// [`Error::LengthCount`].
+    pub fn padding_share(&self, lengths: &[usize]) -> Result<f64> {
+        self.check_lengths(lengths)?;
+        let batches = (0..self.len()).map(|batch| self.items_of(batch).map(|item| lengths[item]));
+        Ok(buckets::padding_share(batches))
+    }
+
+    fn check_lengths(&self, lengths: &[usize]) -> Result<()> {
+        let (lengths, items) = (lengths.len(), self.items);
+        if lengths == items { Ok(()) } else { Err(Error::LengthCount { op: "loader", lengths, items }) }
+    }
+
     /// The number of batches.
     pub fn len(&self) -> usize {
         let full = self.items / self.batch_size;
@@ -85,11 +136,7 @@ impl<'a, D: Dataset + ?Sized> Loader<'a, D> {
     /// # Errors
     /// Each batch is an error where one of its items is.
     pub fn batches(&self) -> impl ExactSizeIterator<Item = Result<Vec<D::Item>>> {
-        (0..self.len()).map(|batch| {
-            self.places(batch)
-                .map(|place| self.dataset.get(self.order.as_ref().map_or(place, |order| order[place])))
-                .collect()
-        })
+        (0..self.len()).map(|batch| self.items_of(batch).map(|item| self.dataset.get(item)).collect())
     }
 
     /// The batches as `collate` makes them of their items.
@@ -110,6 +157,11 @@ impl<'a, D: Dataset + ?Sized> Loader<'a, D> {
         mut collate: impl FnMut(Vec<D::Item>) -> std::result::Result<B, E>,
     ) -> impl ExactSizeIterator<Item = std::result::Result<B, E>> {
         self.batches().map(move |items| collate(items?))
+    }
+
+    /// The indices of the items of a batch.
+    fn items_of(&self, batch: usize) -> impl Iterator<Item = usize> {
+        self.places(batch).map(|place| self.order.as_ref().map_or(place, |order| order[place]))
     }
 
     /// The positions of the items of a batch.
