@@ -60,6 +60,31 @@ impl Date {
         }
     }
 
+    /// The number of days from the first of January of the year 0, in this calendar throughout.
+    pub fn day_number(self) -> u32 {
+        days_before_year(self.year) + u32::from(self.day_of_year()) - 1
+    }
+
+    /// The day of this number, or `None` after the year 9999.
+    pub fn of_day_number(number: u32) -> Option<Self> {
+        // 400 years have 146,097 days; the estimate is off by one year at most.
+        let mut year = u16::try_from(u64::from(number) * 400 / 146_097).ok().filter(|&year| year <= 9999)?;
+        if days_before_year(year) > number {
+            year -= 1;
+        } else if days_before_year(year + 1) <= number {
+            year += 1;
+        }
+        let mut rest = number - days_before_year(year);
+        for month in 1..=12 {
+            let days = u32::from(days_in_month(year, month));
+            if rest < days {
+                return Self::new(year, month, rest as u8 + 1).filter(|_| year <= 9999);
+            }
+            rest -= days;
+        }
+        None
+    }
+
     /// Where the day lies on the circle of the year: (sin, cos) of an angle that is 0 on the first of
     /// January. The last of December is next to it, as it is in nature.
     pub fn season(self) -> (f64, f64) {
@@ -100,6 +125,12 @@ pub fn is_leap_year(year: u16) -> bool {
 /// 365 or 366.
 pub fn days_in_year(year: u16) -> u16 {
     if is_leap_year(year) { 366 } else { 365 }
+}
+
+/// The days of all years from the year 0 to before this one. The year 0 is a leap year.
+fn days_before_year(year: u16) -> u32 {
+    let year = u32::from(year);
+    365 * year + year.div_ceil(4) - year.div_ceil(100) + year.div_ceil(400)
 }
 
 fn days_in_month(year: u16, month: u8) -> u8 {
@@ -151,6 +182,18 @@ mod tests {
             }
         }
         assert_eq!(day, date("2015/12/31"));
+    }
+
+    #[test]
+    fn days_are_numbered_without_gaps() {
+        let mut day = date("0000-01-01");
+        for number in 0..3_652_425 {
+            assert_eq!((day.day_number(), Date::of_day_number(number)), (number, Some(day)));
+            day = day.next();
+        }
+        assert_eq!((day.year(), Date::of_day_number(3_652_425)), (10_000, None));
+        assert_eq!(Date::of_day_number(u32::MAX), None);
+        assert_eq!(date("1970-01-01").day_number(), 719_528);
     }
 
     #[test]

@@ -11,6 +11,18 @@ pub enum Error {
     #[error("{text:?} is not a date, expected YYYY/MM/DD or YYYY-MM-DD")]
     NotADate { text: String },
 
+    /// A text that is no time.
+    #[error("{text:?} is not a time, expected YYYY-MM-DD or YYYY-MM-DD HH:MM (/ and T will do)")]
+    NotATime { text: String },
+
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+
+    /// A folder that cannot be made or written to.
+    #[error("cannot write to {}: {source}; name a folder that you may write to with --out", path.display())]
+    Folder { path: PathBuf, source: std::io::Error },
+
     /// A folder that cannot be made.
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: std::io::Error },

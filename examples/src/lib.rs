@@ -11,7 +11,9 @@
 //! | [`interrupt`] | Ctrl-C as a wish to end |
 //! | [`memory`] | the most memory that this process has had |
 //! | [`parallel`] | independent runs on several threads, their results in order |
+//! | [`moment`] | times of day on dates |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
+//! | [`program`] | how an example reads, writes and ends |
 //! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
 //! | [`sampling`] | draws by temperature among the likeliest |
 //! | [`screen`] | text on standard output, whose reader may leave early |
@@ -24,8 +26,10 @@ mod error;
 pub mod inside;
 pub mod interrupt;
 pub mod memory;
+pub mod moment;
 pub mod parallel;
 pub mod plot;
+pub mod program;
 pub mod progress;
 pub mod sampling;
 pub mod screen;

@@ -18,11 +18,15 @@ mod networks;
 mod report;
 mod training;
 
-use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-use refrain_examples::{parallel, plot, progress, screen};
+use refrain_examples::{
+    parallel, plot,
+    program::{self, Fallible, OutputFolder},
+    progress, screen,
+};
 use refrain_nn::Module;
 
 use days::{Days, FEATURES};
@@ -32,8 +36,6 @@ use training::{Outcome, Problem, train};
 
 /// The weather of Seattle, 2012 to 2015; `data/README.md` says where it is from.
 const SEATTLE: &str = include_str!("../../data/seattle-weather.csv");
-
-type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const ABOUT_CSV: &str = "\
 The CSV file has the columns date (YYYY-MM-DD or YYYY/MM/DD), precipitation, temp_max,
@@ -71,23 +73,18 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("weather: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program::end("weather", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Fallible<()> {
     let start = Instant::now();
     let days = read_days(arguments)?;
     let problem = Problem::new(&days, usize::from(arguments.window))?;
+    let out = OutputFolder::open(&arguments.out)?;
     let (dense, rnn) = train_all(arguments, &problem)?;
     let (climatology, persistence) = (baselines::climatology(&days), baselines::persistence(&days));
 
-    let path = arguments.out.join("weather.svg");
+    let path = out.file("weather.svg");
     let panels = [figure::learning_curves(&dense.1, &rnn.1), figure::test_year(&days, &climatology, &rnn.1)];
     plot::write(&path, &plot::svg(&panels, (1120, 420))?)?;
 
@@ -127,8 +124,7 @@ fn read_days(arguments: &Arguments) -> Fallible<Days> {
         return Ok(Days::read("seattle-weather.csv", SEATTLE.as_bytes())?);
     };
     let file = path.display().to_string();
-    let bytes = fs::read(path).map_err(|error| format!("{file}: {error}"))?;
-    Ok(Days::read(&file, &bytes)?)
+    Ok(Days::read(&file, &program::read(path)?)?)
 }
 
 /// The number of a network's parameters, and what came of its training by seed.
