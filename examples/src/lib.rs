@@ -11,6 +11,7 @@
 //! | [`interrupt`] | Ctrl-C as a wish to end |
 //! | [`memory`] | the most memory that this process has had |
 //! | [`parallel`] | independent runs on several threads, their results in order |
+//! | [`heatmap`] | a table of counts, as an SVG file |
 //! | [`moment`] | times of day on dates |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
 //! | [`program`] | how an example reads, writes and ends |
@@ -18,11 +19,13 @@
 //! | [`sampling`] | draws by temperature among the likeliest |
 //! | [`screen`] | text on standard output, whose reader may leave early |
 //! | [`text_table`] | an aligned table |
+//! | [`training`] | epochs until it no longer gets better |
 #![forbid(unsafe_code)]
 
 pub mod bars;
 pub mod calendar;
 mod error;
+pub mod heatmap;
 pub mod inside;
 pub mod interrupt;
 pub mod memory;
@@ -34,6 +37,7 @@ pub mod progress;
 pub mod sampling;
 pub mod screen;
 pub mod text_table;
+pub mod training;
 
 pub use error::{Error, Result};
 
