@@ -133,6 +133,17 @@ impl Table {
         self.lines.len()
     }
 
+    /// The name of the file or text, as errors call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line of the file on which a row begins, counted from 1, or `None` where there is no such
+    /// row. Rows are counted from 0, under the header.
+    pub fn line(&self, row: usize) -> Option<usize> {
+        self.lines.get(row).copied()
+    }
+
     /// The fields of a column as they stand in the file, without their quotes.
     ///
     /// # Errors
@@ -350,6 +361,7 @@ mod tests {
             ("\u{feff}a\nx\n", 2),
             ("\"a\nb\",a\n0,x\n", 3),
         ];
+        assert_eq!((table("a\n\n1").line(0), table("a\n\n1").line(1)), (Some(3), None));
         for (text, expected) in cases {
             match table(text).numbers::<f32>("a").unwrap_err() {
                 Error::NotANumber { line, text: field, .. } => {

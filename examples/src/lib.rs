@@ -11,6 +11,7 @@
 //! | [`interrupt`] | Ctrl-C as a wish to end |
 //! | [`memory`] | the most memory that this process has had |
 //! | [`parallel`] | independent runs on several threads, their results in order |
+//! | [`forecaster`] | a network that foretells a series, and its file |
 //! | [`heatmap`] | a table of counts, as an SVG file |
 //! | [`moment`] | times of day on dates |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
@@ -25,6 +26,7 @@
 pub mod bars;
 pub mod calendar;
 mod error;
+pub mod forecaster;
 pub mod heatmap;
 pub mod inside;
 pub mod interrupt;

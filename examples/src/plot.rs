@@ -151,6 +151,8 @@ pub enum Shape {
     Line,
     /// A thin, broken line through the points.
     Dashes,
+    /// The area that the points go round.
+    Area,
     /// A band from the foot to the top of the panel for each point, from its x to x + 1.
     Bands,
 }
@@ -197,12 +199,17 @@ impl Panel {
             .y_label_area_size(58)
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         let (first, last): (Vec<&Series>, Vec<&Series>) =
-            self.series.iter().partition(|series| series.shape == Shape::Bands);
-        for bands in first {
+            self.series.iter().partition(|series| matches!(series.shape, Shape::Bands | Shape::Area));
+        for behind in first {
+            if behind.shape == Shape::Area {
+                let area = Polygon::new(behind.points.clone(), behind.color.filled());
+                chart.draw_series([area])?;
+                continue;
+            }
             let (low, high) = (self.y.low, self.y.high);
             let band =
-                |&(x, _): &(f64, f64)| Rectangle::new([(x, low), (x + 1.0, high)], bands.color.filled());
-            chart.draw_series(bands.points.iter().map(band))?;
+                |&(x, _): &(f64, f64)| Rectangle::new([(x, low), (x + 1.0, high)], behind.color.filled());
+            chart.draw_series(behind.points.iter().map(band))?;
         }
         chart
             .configure_mesh()
@@ -238,7 +245,9 @@ impl Panel {
                         head.draw(&PathElement::new(dash, color.stroke_width(2)))?;
                     }
                 }
-                Shape::Bands => head.draw(&Rectangle::new([(x, y - 7), (end, y + 7)], color.filled()))?,
+                Shape::Bands | Shape::Area => {
+                    head.draw(&Rectangle::new([(x, y - 7), (end, y + 7)], color.filled()))?
+                }
             }
             head.draw_text(label, &style, (end + 7, y))?;
             x = end + 34 + 13 * label.chars().count() as i32 / 2;
@@ -309,6 +318,7 @@ mod tests {
             y: Axis::new("probability", 0.0, 1.0),
             series: vec![
                 series("wet", Shape::Bands),
+                series("likely", Shape::Area),
                 series("guess", Shape::Line),
                 series("month", Shape::Dashes),
             ],
@@ -320,7 +330,7 @@ mod tests {
         let text = svg(&[panel(), panel()], (400, 300)).unwrap();
         assert!(text.starts_with("<svg width=\"400\" height=\"600\""), "{}", &text[..60]);
         assert!(text.trim_end().ends_with("</svg>"));
-        for word in ["Rain &amp; shine", "first", "day", "probability", "wet", "guess", "month"] {
+        for word in ["Rain &amp; shine", "first", "day", "probability", "wet", "likely", "guess", "month"] {
             assert_eq!(text.matches(&format!("\n{word}\n")).count(), 2, "{word} in {text}");
         }
         assert_eq!(text, svg(&[panel(), panel()], (400, 300)).unwrap());

@@ -36,7 +36,8 @@ impl Words {
         let table = Table::from_reader(file, bytes)?;
         let (texts, labels) = (table.text(word)?, table.text(label)?);
         if let Some(row) = texts.iter().position(|text| text.trim().is_empty()) {
-            return Err(format!("{file}: row {} under the header has no word; remove it", row + 1).into());
+            let line = table.line(row).unwrap_or_default();
+            return Err(format!("{file}:{line}: column {word:?}: there is no word; remove the line").into());
         }
         let word = |(text, label): (&String, &String)| Word {
             text: text.trim().to_owned(),
@@ -114,7 +115,7 @@ mod tests {
         assert_eq!(found[0], Word { text: "Rossi".to_owned(), label: "it".to_owned() });
         let fail = |text: &str| read(text).unwrap_err().to_string();
         assert_eq!(fail("land,nom\n"), r#"w.csv: no column "name"; the columns are land, nom"#);
-        assert_eq!(fail("land,name\nit, \n"), "w.csv: row 1 under the header has no word; remove it");
+        assert_eq!(fail("land,name\nit, \n"), "w.csv:2: column \"name\": there is no word; remove the line");
         assert_eq!(fail(""), "w.csv: no header row");
     }
 }

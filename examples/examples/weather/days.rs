@@ -59,7 +59,7 @@ impl Days {
         let name = || file.to_owned();
         let mut dates: Vec<Date> = Vec::with_capacity(table.rows());
         for (row, text) in table.text("date")?.iter().enumerate() {
-            let line = || line_of(bytes, row);
+            let line = || table.line(row).unwrap_or_default();
             let found =
                 text.parse().map_err(|source| DaysError::Date { file: name(), line: line(), source })?;
             if let Some(&previous) = dates.last().filter(|previous| previous.next() != found) {
@@ -69,7 +69,8 @@ impl Days {
         }
         let rain = table.numbers::<f32>("precipitation")?.to_vec();
         if let Some((row, &value)) = rain.iter().enumerate().find(|(_, rain)| **rain < 0.0) {
-            return Err(DaysError::Negative { file: name(), line: line_of(bytes, row), value });
+            let line = table.line(row).unwrap_or_default();
+            return Err(DaysError::Negative { file: name(), line, value });
         }
         let measured = table.matrix::<f32>(&["temp_max", "temp_min", "wind"])?;
         let Some(year) = dates.last().map(|date| date.year()) else {
@@ -101,14 +102,6 @@ impl Days {
     pub(crate) fn test_year(&self) -> u16 {
         self.dates[self.test_start].year()
     }
-}
-
-/// The line of the file on which a row of its table stands, counted from 1. Lines with nothing on
-/// them are no rows.
-fn line_of(bytes: &[u8], row: usize) -> usize {
-    let lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    let mut filled = lines.filter(|(_, line)| !matches!(line, [] | [b'\r']));
-    filled.nth(row + 1).map_or(row + 2, |(line, _)| line + 1)
 }
 
 #[cfg(test)]
