@@ -1,0 +1,166 @@
+//! What comes next? A GRU foretells the next rows of a series from the last ones, and is held against
+//! two forecasts that need no network.
+//!
+//! ```text
+//! cargo run --release --example forecast
+//! cargo run --release --example forecast -- --csv load.csv --target megawatts --horizon 48
+//! cargo run --release --example forecast -- --load out/forecast.safetensors
+//! ```
+//!
+//! The story in order: `series` reads a CSV file and fills its gaps, `problem` cuts it into windows and
+//! parts, `learning` trains the network of `refrain_examples::forecaster`, `report` and `figure` say
+//! what came of it.
+
+mod figure;
+mod learning;
+mod problem;
+mod report;
+mod series;
+
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+use clap::{Parser, value_parser};
+use refrain_examples::{
+    forecaster::Forecaster,
+    plot,
+    program::{self, Fallible, OutputFolder},
+    screen,
+};
+
+use problem::Problem;
+use report::{Outlook, Test};
+use series::{Choice, Series};
+
+/// A year of hourly temperatures of Seattle; `data/README.md` says where they are from.
+const SEATTLE: &str = include_str!("../../data/seattle-temps.csv");
+
+const ABOUT_CSV: &str = "\
+The CSV file has a header, a column of numbers to be foretold, and a row for each step of time. With a
+column of times (YYYY-MM-DD HH:MM) rows that are missing are filled with the row before. All other
+columns of numbers are input besides, or those of --columns; `--columns ''` uses the target alone.";
+
+/// What comes next? A GRU against persistence and the season before, with bands, on any series.
+#[derive(Parser)]
+#[command(name = "forecast", after_help = ABOUT_CSV)]
+struct Arguments {
+    /// The series, a CSV file [default: hourly temperatures of Seattle, 2010]
+    #[arg(long, value_name = "PATH")]
+    csv: Option<PathBuf>,
+    /// The column to be foretold [default: the only one of numbers]
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
+    /// The columns to look at besides [default: all others of numbers]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
+    /// The column of times
+    #[arg(long, value_name = "NAME", default_value = "date")]
+    time: String,
+    /// The unit of the target, for tables and plots [default for Seattle: °F]
+    #[arg(long, value_name = "TEXT")]
+    unit: Option<String>,
+    /// How many rows to look ahead
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = value_parser!(u16).range(1..=1000))]
+    horizon: u16,
+    /// How many rows to look back
+    #[arg(long, value_name = "N", default_value_t = 72, value_parser = value_parser!(u16).range(2..=10_000))]
+    window: u16,
+    /// After how many rows the series does much the same again; 0 for never
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = value_parser!(u16).range(0..=5_000))]
+    season: u16,
+    /// The size of the GRU's state
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = value_parser!(u16).range(1..=1024))]
+    hidden: u16,
+    /// The most times that the training goes through its windows
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = value_parser!(u16).range(1..=10_000))]
+    epochs: u16,
+    /// After how many epochs in a row without improvement to stop
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    patience: u64,
+    /// How far a step goes
+    #[arg(long, value_name = "X", default_value_t = 3e-3)]
+    learning_rate: f64,
+    /// The seed of the weights and the order
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Foretell from the last rows with a saved model, without training
+    #[arg(long, value_name = "MODEL")]
+    load: Option<PathBuf>,
+    /// The folder for the model, forecast.safetensors, and the figure, forecast.svg
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// Print the figures as JSON, and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    program::end("forecast", run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Fallible<()> {
+    let start = Instant::now();
+    let (report, path) = match &arguments.load {
+        Some(model) => outlook(arguments, Forecaster::load(model)?)?,
+        None => train(arguments)?,
+    };
+    let text = if arguments.json {
+        format!("{:#}\n", report.json())
+    } else {
+        let seconds = start.elapsed().as_secs_f64();
+        format!("{}\nFigure: {}\nTime: {seconds:.1} s\n{}\n", report.text(), path.display(), report.end())
+    };
+    Ok(screen::show(&text)?)
+}
+
+/// Trains, tests, saves and loads a forecaster, and foretells what comes after the file.
+fn train(arguments: &Arguments) -> Fallible<(report::Report, PathBuf)> {
+    let others =
+        arguments.columns.as_ref().map(|names| names.iter().filter(|name| !name.is_empty()).cloned());
+    let others: Option<Vec<String>> = others.map(Iterator::collect);
+    let (target, time) = (arguments.target.as_deref(), arguments.time.as_str());
+    let series = read(arguments, &Choice { target, others: others.as_deref(), time })?;
+    let [window, horizon, season] = [arguments.window, arguments.horizon, arguments.season].map(usize::from);
+    if season >= window {
+        return Err(format!("--season {season} must be below --window {window}").into());
+    }
+    let unit = arguments.unit.as_deref().unwrap_or(if arguments.csv.is_none() { "°F" } else { "" });
+    let problem = Problem::new(&series, window, horizon, season, unit)?;
+    let out = OutputFolder::open(&arguments.out)?;
+
+    let (forecaster, training) = learning::learn(&problem, arguments)?;
+    let test = Test::of(&problem, &forecaster, training)?;
+    let model = out.file("forecast.safetensors");
+    forecaster.save(&model)?;
+    let loaded = Forecaster::load(&model)?;
+    if loaded.forecast(&series.values)? != forecaster.forecast(&series.values)? {
+        return Err(format!("{}: the loaded model foretells something else", model.display()).into());
+    }
+    let outlook = Outlook::of(&loaded, series)?;
+    let path = out.file("forecast.svg");
+    plot::write(&path, &plot::svg(&figure::panels(&outlook, Some(&test)), (1120, 380))?)?;
+    Ok((report::Report { outlook, test: Some(test), model }, path))
+}
+
+/// Foretells what comes after the file, with a saved forecaster.
+fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(report::Report, PathBuf)> {
+    let columns = &forecaster.plan.columns;
+    let choice = Choice {
+        target: columns.first().map(String::as_str),
+        others: Some(&columns[1..]),
+        time: &arguments.time,
+    };
+    let series = read(arguments, &choice)?;
+    let out = OutputFolder::open(&arguments.out)?;
+    let outlook = Outlook::of(&forecaster, series)?;
+    let path = out.file("forecast.svg");
+    plot::write(&path, &plot::svg(&figure::panels(&outlook, None), (1120, 380))?)?;
+    let model = arguments.load.clone().unwrap_or_default();
+    Ok((report::Report { outlook, test: None, model }, path))
+}
+
+fn read(arguments: &Arguments, choice: &Choice<'_>) -> Fallible<Series> {
+    match &arguments.csv {
+        Some(path) => Series::read(&path.display().to_string(), &program::read(path)?, choice),
+        None => Series::read("seattle-temps.csv", SEATTLE.as_bytes(), choice),
+    }
+}
