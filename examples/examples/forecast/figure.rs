@@ -6,7 +6,7 @@ use crate::report::{Outlook, Test};
 
 /// The panels; without a test, the first alone.
 pub(crate) fn panels(outlook: &Outlook, test: Option<&Test>) -> Vec<Panel> {
-    let last = outlook.series.len();
+    let last = outlook.series.row_count();
     let horizon = outlook.plan.horizon;
     let next =
         format!("The next {} after {}", outlook.series.span(horizon), outlook.series.name_of(last - 1));

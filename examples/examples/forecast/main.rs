@@ -7,32 +7,24 @@
 //! cargo run --release --example forecast -- --load out/forecast.safetensors
 //! ```
 //!
-//! The story in order: `series` reads a CSV file and fills its gaps, `problem` cuts it into windows and
-//! parts, `learning` trains the network of `refrain_examples::forecaster`, `report` and `figure` say
-//! what came of it.
+//! What is trained stands in `refrain_examples::forecaster`, for `stream` runs it too; `report` and
+//! `figure` say what came of it.
 
 mod figure;
-mod learning;
-mod problem;
 mod report;
-mod series;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, value_parser};
 use refrain_examples::{
-    forecaster::Forecaster,
+    forecaster::{Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
     plot,
     program::{self, Fallible, OutputFolder},
     screen,
+    training::Patience,
 };
 
-use problem::Problem;
-use report::{Outlook, Test};
-use series::{Choice, Series};
-
-/// A year of hourly temperatures of Seattle; `data/README.md` says where they are from.
-const SEATTLE: &str = include_str!("../../data/seattle-temps.csv");
+use report::{Outlook, Report, Test};
 
 const ABOUT_CSV: &str = "\
 The CSV file has a header, a column of numbers to be foretold, and a row for each step of time. With a
@@ -113,7 +105,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
 }
 
 /// Trains, tests, saves and loads a forecaster, and foretells what comes after the file.
-fn train(arguments: &Arguments) -> Fallible<(report::Report, PathBuf)> {
+fn train(arguments: &Arguments) -> Fallible<(Report, PathBuf)> {
     let others =
         arguments.columns.as_ref().map(|names| names.iter().filter(|name| !name.is_empty()).cloned());
     let others: Option<Vec<String>> = others.map(Iterator::collect);
@@ -127,7 +119,10 @@ fn train(arguments: &Arguments) -> Fallible<(report::Report, PathBuf)> {
     let problem = Problem::new(&series, window, horizon, season, unit)?;
     let out = OutputFolder::open(&arguments.out)?;
 
-    let (forecaster, training) = learning::learn(&problem, arguments)?;
+    let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
+    let (hidden, learning_rate) = (usize::from(arguments.hidden), arguments.learning_rate);
+    let options = Options { hidden, learning_rate, how_long, seed: arguments.seed };
+    let (forecaster, training) = learn(&problem, &options)?;
     let test = Test::of(&problem, &forecaster, training)?;
     let model = out.file("forecast.safetensors");
     forecaster.save(&model)?;
@@ -138,11 +133,11 @@ fn train(arguments: &Arguments) -> Fallible<(report::Report, PathBuf)> {
     let outlook = Outlook::of(&loaded, series)?;
     let path = out.file("forecast.svg");
     plot::write(&path, &plot::svg(&figure::panels(&outlook, Some(&test)), (1120, 380))?)?;
-    Ok((report::Report { outlook, test: Some(test), model }, path))
+    Ok((Report { outlook, test: Some(test), model }, path))
 }
 
 /// Foretells what comes after the file, with a saved forecaster.
-fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(report::Report, PathBuf)> {
+fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, PathBuf)> {
     let columns = &forecaster.plan.columns;
     let choice = Choice {
         target: columns.first().map(String::as_str),
@@ -155,7 +150,7 @@ fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(report::R
     let path = out.file("forecast.svg");
     plot::write(&path, &plot::svg(&figure::panels(&outlook, None), (1120, 380))?)?;
     let model = arguments.load.clone().unwrap_or_default();
-    Ok((report::Report { outlook, test: None, model }, path))
+    Ok((Report { outlook, test: None, model }, path))
 }
 
 fn read(arguments: &Arguments, choice: &Choice<'_>) -> Fallible<Series> {

@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use refrain_examples::{
-    forecaster::{Forecaster, Plan},
+    forecaster::{Forecaster, Plan, Problem, Series, Training},
     program::Fallible,
     text_table::TextTable,
 };
 use refrain_metrics::{Accuracy, Errors};
 use serde_json::{Value, json};
-
-use crate::{learning::Training, problem::Problem, series::Series};
 
 /// One way to foretell, and how far it was off on the test windows.
 pub(crate) struct Method {
@@ -121,7 +119,7 @@ impl Outlook {
 
     fn table(&self) -> TextTable {
         let mut table = TextTable::new(["", "forecast", "from", "to"]);
-        let last = self.series.len();
+        let last = self.series.row_count();
         for (step, (forecast, [low, high])) in self.forecast.iter().zip(self.bands()).enumerate() {
             let name = self.series.name_of(last + step);
             table.row([name].into_iter().chain([*forecast, low, high].map(|value| format!("{value:.2}"))));
@@ -155,9 +153,9 @@ impl Report {
             series.span(plan.horizon),
             self.target(),
             series.span(plan.window),
-            series.len(),
+            series.row_count(),
             series.name_of(0),
-            series.name_of(series.len() - 1),
+            series.name_of(series.row_count() - 1),
         );
         if let Some(test) = test {
             let (Training { parameters, epochs, best }, [learning, validation, windows]) =
@@ -190,7 +188,7 @@ impl Report {
     /// The figures of the text.
     pub(crate) fn json(&self) -> Value {
         let Self { outlook, test, model } = self;
-        let last = outlook.series.len();
+        let last = outlook.series.row_count();
         let row = |(step, (forecast, [low, high])): (usize, (&f64, [f64; 2]))| json!({ "row": outlook.series.name_of(last + step), "forecast": forecast, "low": low, "high": high });
         let errors = |errors: &Errors| json!({ "mae": errors.mae, "rmse": errors.rmse, "bias": errors.bias });
         let method = |method: &Method| {

@@ -1,8 +1,15 @@
 //! A recurrent network that foretells the next rows of a series, with all that it needs to be
 //! rebuilt from its file. `forecast` trains it, `stream` runs it a row at a time.
+//!
+//! In order: a [`Series`] is the rows of a CSV file, a [`Problem`] cuts it into windows and parts,
+//! [`learn`] trains a [`Forecaster`], which is a [`Network`] and the [`Plan`] by which it is fed; and
+//! a [`Live`] one takes a row at a time.
 
+mod learning;
 mod live;
 mod plan;
+mod problem;
+mod series;
 
 use std::path::Path;
 
@@ -14,8 +21,11 @@ use refrain_train::Checkpoint;
 
 use crate::program::Fallible;
 
+pub use learning::{Options, Training, learn};
 pub use live::Live;
 pub use plan::Plan;
+pub use problem::Problem;
+pub use series::{Choice, Clock, SEATTLE, Series};
 
 /// What the file of a forecaster says it is.
 pub const KIND: &str = "refrain example forecast, version 1";

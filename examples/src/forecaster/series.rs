@@ -1,47 +1,55 @@
-//! The series in a CSV file, made regular: one row for each step of time.
+//! [`Series`]: the rows of a CSV file, made regular: one for each step of time.
 
 use std::collections::BTreeMap;
 
+use crate::{moment::Moment, program::Fallible};
 use refrain_data::{Missing, Table};
-use refrain_examples::{moment::Moment, program::Fallible};
 
 /// Rows at equal distances.
-#[derive(Debug)]
-pub(crate) struct Series {
+#[derive(Clone, Debug)]
+pub struct Series {
     /// The columns; the first is the target.
-    pub(crate) columns: Vec<String>,
+    pub columns: Vec<String>,
     /// Their values, row after row.
-    pub(crate) values: Vec<f32>,
+    pub values: Vec<f32>,
     /// Where the rows have times: when they were.
-    pub(crate) clock: Option<Clock>,
+    pub clock: Option<Clock>,
     /// How many rows were missing.
-    pub(crate) filled_rows: usize,
+    pub filled_rows: usize,
     /// How many rows came again, as hours do when clocks are put back.
-    pub(crate) repeated_rows: usize,
+    pub repeated_rows: usize,
     /// How many fields were empty.
-    pub(crate) filled_fields: usize,
+    pub filled_fields: usize,
 }
 
 /// When the first row was, and how many minutes lie between two.
-pub(crate) type Clock = (Moment, u64);
+pub type Clock = (Moment, u64);
 
 /// Which columns to read.
-pub(crate) struct Choice<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
     /// The target; where it is not named, the only column of numbers.
-    pub(crate) target: Option<&'a str>,
+    pub target: Option<&'a str>,
     /// The columns beside the target; where they are not named, all others of numbers.
-    pub(crate) others: Option<&'a [String]>,
+    pub others: Option<&'a [String]>,
     /// The column of times. Where there is none of this name, rows are taken to be equally far apart.
-    pub(crate) time: &'a str,
+    pub time: &'a str,
 }
 
-/// What of a row follows the row before by more than this many minutes back is out of order; less is
-/// an hour that came twice.
+/// A row that is this many minutes behind the last one, or less, belongs to an hour that came twice
+/// when clocks were put back. A row further behind is out of order.
 const CLOCKS_GO_BACK: u64 = 60;
+
+/// A year of hourly temperatures of Seattle in °F, in the columns `date` and `temp`; `data/README.md`
+/// says where they are from.
+pub const SEATTLE: &str = include_str!("../../data/seattle-temps.csv");
 
 impl Series {
     /// Reads a CSV file; errors call it `file`.
-    pub(crate) fn read(file: &str, bytes: &[u8], choice: &Choice<'_>) -> Fallible<Self> {
+    ///
+    /// # Errors
+    /// A sentence that names the file and, where there is one, the line.
+    pub fn read(file: &str, bytes: &[u8], choice: &Choice<'_>) -> Fallible<Self> {
         let table = Table::from_reader(file, bytes)?;
         let columns = columns(&table, choice)?;
         if table.rows() == 0 {
@@ -71,24 +79,24 @@ impl Series {
         })
     }
 
-    /// The number of rows.
-    pub(crate) fn len(&self) -> usize {
+    /// The number of rows, at least 1.
+    pub fn row_count(&self) -> usize {
         self.values.len() / self.columns.len()
     }
 
     /// The target's values.
-    pub(crate) fn target(&self) -> Vec<f32> {
+    pub fn target(&self) -> Vec<f32> {
         self.values.iter().step_by(self.columns.len()).copied().collect()
     }
 
     /// What a row is called, also one after the last: its time, or its number from 1.
-    pub(crate) fn name_of(&self, row: usize) -> String {
+    pub fn name_of(&self, row: usize) -> String {
         let time = self.clock.and_then(|(first, step)| first.plus(step.checked_mul(row as u64)?));
         time.map_or_else(|| format!("row {}", row + 1), |time| time.to_string())
     }
 
     /// What a number of rows is called.
-    pub(crate) fn span(&self, rows: usize) -> String {
+    pub fn span(&self, rows: usize) -> String {
         let (unit, count) = match self.clock {
             Some((_, 60)) => ("hour", rows),
             Some((_, 1440)) => ("day", rows),

@@ -1,31 +1,29 @@
-//! What there is to learn, cut in time, and how well it is foretold.
+//! [`Problem`]: what there is to learn, cut in time.
 
 use std::ops::Range;
 
 use refrain_autograd::Tape;
 use refrain_data::{Dataset, Loader, Result, StandardScaler, Subset};
-use refrain_examples::{
-    forecaster::{Forecaster, Plan},
-    program::Fallible,
-};
 use refrain_tensor::Tensor;
 
-use crate::series::Series;
+use super::{Forecaster, Plan, Series};
+use crate::program::Fallible;
 
 /// The windows of a series, each with what came after it. Item k is the window that begins at row k:
 /// its scaled features, `[steps, features]`, and the scaled differences of the next values from their
 /// base, `[horizon]`.
-pub(crate) struct Problem {
+#[derive(Clone, Debug)]
+pub struct Problem {
     plan: Plan,
     target: Vec<f32>,
     /// From the row `season` on.
     features: Tensor<f32>,
     /// The windows to learn from: what they foretell lies in the first 70 % of the rows.
-    pub(crate) learning: Range<usize>,
+    pub learning: Range<usize>,
     /// The windows to choose the epoch by, and to measure the bands on: in the next 15 %.
-    pub(crate) validation: Range<usize>,
+    pub validation: Range<usize>,
     /// The windows to be tested on: in the last 15 %. No two parts foretell the same row.
-    pub(crate) test: Range<usize>,
+    pub test: Range<usize>,
 }
 
 /// Where the first and the second part end.
@@ -33,14 +31,11 @@ const CUTS: [f64; 2] = [0.7, 0.85];
 
 impl Problem {
     /// The windows of `window` rows before `horizon` rows; the scaler sees the first part alone.
-    pub(crate) fn new(
-        series: &Series,
-        window: usize,
-        horizon: usize,
-        season: usize,
-        unit: &str,
-    ) -> Fallible<Self> {
-        let rows = series.len();
+    ///
+    /// # Errors
+    /// Where there are too few rows.
+    pub fn new(series: &Series, window: usize, horizon: usize, season: usize, unit: &str) -> Fallible<Self> {
+        let rows = series.row_count();
         let cuts = CUTS.map(|cut| (cut * rows as f64) as usize);
         // The window that begins at row k foretells the rows from k + window on.
         let part =
@@ -82,32 +77,38 @@ impl Problem {
     }
 
     /// How the windows are read; its bands are not known yet.
-    pub(crate) fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
     /// The windows of a part.
-    pub(crate) fn part(&self, part: &Range<usize>) -> Fallible<Subset<&Self>> {
+    ///
+    /// # Errors
+    /// Where there are no such windows.
+    pub fn part(&self, part: &Range<usize>) -> Fallible<Subset<&Self>> {
         Ok(Subset::new(self, part.clone())?)
     }
 
     /// What came after the windows of a part: a row of `horizon` values for each.
-    pub(crate) fn outcomes(&self, part: &Range<usize>) -> Vec<f64> {
+    pub fn outcomes(&self, part: &Range<usize>) -> Vec<f64> {
         self.values(part, |window, step| self.target[window + self.plan.window - 1 + step])
     }
 
     /// Persistence: all will stay as it was at last.
-    pub(crate) fn persistence(&self, part: &Range<usize>) -> Vec<f64> {
+    pub fn persistence(&self, part: &Range<usize>) -> Vec<f64> {
         self.values(part, |window, _| self.target[window + self.plan.window - 1])
     }
 
     /// What the network starts from: with a season, the same place of the season before.
-    pub(crate) fn bases(&self, part: &Range<usize>) -> Vec<f64> {
+    pub fn bases(&self, part: &Range<usize>) -> Vec<f64> {
         self.values(part, |window, step| self.base(window, step))
     }
 
     /// What a forecaster says for the windows of a part.
-    pub(crate) fn forecasts(&self, forecaster: &Forecaster, part: &Range<usize>) -> Fallible<Vec<f64>> {
+    ///
+    /// # Errors
+    /// Where it is made for other features.
+    pub fn forecasts(&self, forecaster: &Forecaster, part: &Range<usize>) -> Fallible<Vec<f64>> {
         let (examples, scale) = (self.part(part)?, f64::from(self.plan.output_scale()));
         let mut forecasts = self.bases(part);
         let mut values = forecasts.iter_mut();
@@ -149,8 +150,8 @@ impl Dataset for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forecaster::Network;
     use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-    use refrain_examples::forecaster::Network;
 
     fn series(rows: usize) -> Series {
         Series {
