@@ -16,7 +16,7 @@ pub enum Error {
     NotATime { text: String },
 
     /// A file that cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; name another file with --csv", path.display())]
     Read { path: PathBuf, source: std::io::Error },
 
     /// A folder that cannot be made or written to.

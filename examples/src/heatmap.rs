@@ -23,11 +23,17 @@ pub struct Heatmap<'a> {
     pub counts: Vec<&'a [u64]>,
 }
 
-/// The side of a square, in pixels.
+/// The side of a square in pixels, where there are few; of many, all together have [`ALL`].
 const SIDE: i32 = 76;
 
-/// The height of the title, the label and the names above the squares.
-const HEAD: i32 = 104;
+/// The width of all squares, where there are many.
+const ALL: i32 = 900;
+
+/// The least side of a square with a number in it.
+const WITH_NUMBERS: i32 = 44;
+
+/// The height of the title and the label above the names.
+const HEAD: i32 = 78;
 
 /// The width of a letter of a name.
 const LETTER: i32 = 8;
@@ -38,40 +44,54 @@ impl Heatmap<'_> {
     /// # Errors
     /// [`Error::Draw`](crate::Error::Draw).
     pub fn svg(&self) -> Result<String> {
-        let longest = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as i32;
-        let left = 50 + LETTER * longest;
-        let squares = SIDE * self.names.len() as i32;
-        let width = (left + squares + 24).max(2 * LETTER * self.title.chars().count() as i32 / 2 + 60);
+        let count = self.names.len() as i32;
+        let side = SIDE.min(ALL / count.max(1)).max(14);
+        let longest = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as i32 * LETTER;
+        // Names that are wider than a square stand upright above it.
+        let upright = longest > side;
+        let (left, top) = (50 + longest, HEAD + if upright { longest + 14 } else { 26 });
+        let squares = side * count;
+        let width = (left + squares + 24).max(LETTER * self.title.chars().count() as i32 + 60);
         let mut text = String::new();
         {
-            let size = (width as u32, (HEAD + squares + 24) as u32);
+            let size = (width as u32, (top + squares + 24) as u32);
             let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
             area.fill(&WHITE)?;
             let write = |text: &str, size: i32, color: RGBColor, place: (i32, i32), across: HPos| {
                 let style = TextStyle::from(("sans-serif", size)).color(&color);
                 area.draw_text(text, &style.pos(Pos::new(across, VPos::Center)), place)
             };
-            let turned = TextStyle::from(("sans-serif", 15).into_font().transform(FontTransform::Rotate270));
-            let turned = turned.color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
+            let write_up = |text: &str, size: i32, place: (i32, i32), across: HPos| {
+                let font = ("sans-serif", size).into_font().transform(FontTransform::Rotate270);
+                let style = TextStyle::from(font).color(&INK);
+                area.draw_text(text, &style.pos(Pos::new(across, VPos::Center)), place)
+            };
             write(&self.title, 19, INK, (22, 24), HPos::Left)?;
             write(self.columns, 15, INK, (left + squares / 2, 58), HPos::Center)?;
-            area.draw_text(self.rows, &turned, (22, HEAD + squares / 2))?;
+            write_up(self.rows, 15, (22, top + squares / 2), HPos::Center)?;
             for (place, name) in self.names.iter().enumerate() {
-                let middle = SIDE * place as i32 + SIDE / 2;
-                write(name, 14, INK, (left + middle, HEAD - 16), HPos::Center)?;
-                write(name, 14, INK, (left - 10, HEAD + middle), HPos::Right)?;
+                let middle = side * place as i32 + side / 2;
+                if upright {
+                    write_up(name, 14, (left + middle, top - 8), HPos::Left)?;
+                } else {
+                    write(name, 14, INK, (left + middle, top - 16), HPos::Center)?;
+                }
+                write(name, 14, INK, (left - 10, top + middle), HPos::Right)?;
             }
             for (row, counts) in self.counts.iter().enumerate() {
                 let all = counts.iter().sum::<u64>().max(1) as f64;
                 for (column, &count) in counts.iter().enumerate() {
                     let share = count as f64 / all;
-                    let (x, y) = (left + SIDE * column as i32, HEAD + SIDE * row as i32);
-                    let square = [(x + 1, y + 1), (x + SIDE - 1, y + SIDE - 1)];
+                    let (x, y) = (left + side * column as i32, top + side * row as i32);
+                    let square = [(x + 1, y + 1), (x + side - 1, y + side - 1)];
                     area.draw(&Rectangle::new(square, shade(share).filled()))?;
+                    if side < WITH_NUMBERS {
+                        continue;
+                    }
                     let ink = if share > 0.5 { WHITE } else { INK };
-                    let (middle, percent) = (x + SIDE / 2, format!("{:.1} %", 100.0 * share));
-                    write(&count.to_string(), 18, ink, (middle, y + SIDE / 2 - 8), HPos::Center)?;
-                    write(&percent, 12, ink, (middle, y + SIDE / 2 + 14), HPos::Center)?;
+                    let (middle, percent) = (x + side / 2, format!("{:.1} %", 100.0 * share));
+                    write(&count.to_string(), side / 4, ink, (middle, y + side / 2 - 8), HPos::Center)?;
+                    write(&percent, 12, ink, (middle, y + side / 2 + 14), HPos::Center)?;
                 }
             }
             area.present()?;

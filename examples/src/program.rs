@@ -25,12 +25,18 @@ pub fn end(name: &str, result: Fallible<()>) -> ExitCode {
     }
 }
 
-/// The contents of a file that a user named.
+/// What `parse` makes of the CSV file that a user named with `--csv`; it gets the name and the
+/// contents.
 ///
 /// # Errors
-/// [`Error::Read`].
-pub fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+/// [`Error::Read`], and what `parse` says.
+pub fn read_csv<T, E: Into<Box<dyn error::Error + Send + Sync>>>(
+    path: &Path,
+    parse: impl FnOnce(&str, &[u8]) -> std::result::Result<T, E>,
+) -> Fallible<T> {
+    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let hint = |error: E| format!("{} (--help says what the CSV file should hold)", error.into()).into();
+    parse(&path.display().to_string(), &bytes).map_err(hint)
 }
 
 /// A folder in which a program will leave its files.
@@ -73,8 +79,13 @@ mod tests {
         let message = OutputFolder::open(&folder.file("a")).unwrap_err().to_string();
         assert!(message.starts_with("cannot write to "), "{message}");
         assert!(message.ends_with("name a folder that you may write to with --out"), "{message}");
-        let message = read(&top.join("b")).unwrap_err().to_string();
-        assert!(message.starts_with("cannot read "), "{message}");
+        let read =
+            |name| read_csv(&top.join(name), |_, bytes| if bytes.is_empty() { Err("none") } else { Ok(1) });
+        let message = read("b").unwrap_err().to_string();
+        assert!(message.starts_with("cannot read ") && message.ends_with("with --csv"), "{message}");
+        fs::write(top.join("b"), "").unwrap();
+        assert_eq!(read("b").unwrap_err().to_string(), "none (--help says what the CSV file should hold)");
+        assert_eq!(read("deep/a").unwrap(), 1);
         fs::remove_dir_all(&top).unwrap();
     }
 }

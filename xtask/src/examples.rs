@@ -47,6 +47,11 @@ const SHORT_RUNS: &[ShortRun] = &[
         arguments: &["--batch", "2", "--repeats", "2", "--out", FOLDER],
         check: Check::LeavesFile("svg"),
     },
+    ShortRun {
+        name: "forecast",
+        arguments: &["--epochs", "2", "--hidden", "8", "--out", FOLDER],
+        check: Check::LeavesFile("svg"),
+    },
     ShortRun { name: "hello", arguments: &[], check: Check::LastLine("hello -> ohlol") },
     ShortRun { name: "hello", arguments: &["--trace", "--out", FOLDER], check: Check::LeavesFile("dot") },
     ShortRun {
@@ -57,6 +62,16 @@ const SHORT_RUNS: &[ShortRun] = &[
     ShortRun {
         name: "char_lm",
         arguments: &["train", "--steps", "3", "--checkpoint", "{folder}/run.safetensors"],
+        check: Check::LeavesFile("safetensors"),
+    },
+    ShortRun {
+        name: "names",
+        arguments: &["--count", "40", "--epochs", "2", "--out", FOLDER],
+        check: Check::LeavesFile("svg"),
+    },
+    ShortRun {
+        name: "stream",
+        arguments: &["--demo", "--out", FOLDER],
         check: Check::LeavesFile("safetensors"),
     },
     ShortRun {

@@ -56,9 +56,10 @@ struct Arguments {
     /// How many rows to look back
     #[arg(long, value_name = "N", default_value_t = 72, value_parser = value_parser!(u16).range(2..=10_000))]
     window: u16,
-    /// After how many rows the series does much the same again; 0 for never
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = value_parser!(u16).range(0..=5_000))]
-    season: u16,
+    /// After how many rows the series does much the same again; 0 for never [default: 24 where a row is
+    /// an hour, else 0]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(0..=5_000))]
+    season: Option<u16>,
     /// The size of the GRU's state
     #[arg(long, value_name = "N", default_value_t = 48, value_parser = value_parser!(u16).range(1..=1024))]
     hidden: u16,
@@ -111,7 +112,9 @@ fn train(arguments: &Arguments) -> Fallible<(Report, PathBuf)> {
     let others: Option<Vec<String>> = others.map(Iterator::collect);
     let (target, time) = (arguments.target.as_deref(), arguments.time.as_str());
     let series = read(arguments, &Choice { target, others: others.as_deref(), time })?;
-    let [window, horizon, season] = [arguments.window, arguments.horizon, arguments.season].map(usize::from);
+    let [window, horizon] = [arguments.window, arguments.horizon].map(usize::from);
+    let hourly = series.clock.is_some_and(|(_, minutes)| minutes == 60) && window > 24;
+    let season = arguments.season.map_or(if hourly { 24 } else { 0 }, usize::from);
     if season >= window {
         return Err(format!("--season {season} must be below --window {window}").into());
     }
@@ -155,7 +158,7 @@ fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, P
 
 fn read(arguments: &Arguments, choice: &Choice<'_>) -> Fallible<Series> {
     match &arguments.csv {
-        Some(path) => Series::read(&path.display().to_string(), &program::read(path)?, choice),
+        Some(path) => program::read_csv(path, |file, bytes| Series::read(file, bytes, choice)),
         None => Series::read("seattle-temps.csv", SEATTLE.as_bytes(), choice),
     }
 }

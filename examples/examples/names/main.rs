@@ -33,8 +33,9 @@ use report::{Padding, Report};
 use words::{Item, Words, lengths};
 
 const ABOUT_CSV: &str = "\
-Without --csv the words are of five languages that do not exist, made by the rules that stand at
-the head of examples/examples/names/languages.rs. Words behind the options are classified at the end.";
+The CSV file has a header and a line for each word, with its label. Without one, the words are of five
+languages that do not exist, made by the rules at the head of examples/examples/names/languages.rs.
+Words behind the options are classified at the end.";
 
 /// What is this word? A bidirectional GRU over words of different lengths.
 #[derive(Parser)]
@@ -89,8 +90,8 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(arguments.seed);
     let words = match &arguments.csv {
         Some(path) => {
-            let file = path.display().to_string();
-            Words::read(&file, &program::read(path)?, &arguments.word, &arguments.label)?
+            let (word, label) = (arguments.word.as_str(), arguments.label.as_str());
+            program::read_csv(path, |file, bytes| Words::read(file, bytes, word, label))?
         }
         None => languages::words(usize::from(arguments.count), &mut rng),
     };

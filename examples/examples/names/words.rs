@@ -30,6 +30,9 @@ pub(crate) struct Words {
     pub(crate) test: Vec<Item>,
 }
 
+/// More classes than this cannot be read in a picture, and are no classes as a rule.
+const MOST_LABELS: usize = 100;
+
 impl Words {
     /// Reads the columns `word` and `label` of a CSV file.
     pub(crate) fn read(file: &str, bytes: &[u8], word: &str, label: &str) -> Fallible<Vec<Word>> {
@@ -53,6 +56,13 @@ impl Words {
             let (words, labels) = (words.len(), labels.len());
             return Err(format!(
                 "{words} words with {labels} labels are too few; at least 20 words with 2 labels are needed"
+            )
+            .into());
+        }
+        if labels.len() > MOST_LABELS {
+            let labels = labels.len();
+            return Err(format!(
+                "{labels} different labels are more than {MOST_LABELS}; is --label the right column?"
             )
             .into());
         }
@@ -106,6 +116,9 @@ mod tests {
         assert_eq!(words.letter_count(), 3);
         let message = Words::new(&all[..3], &mut Xoshiro256PlusPlus::seed_from_u64(1)).err().unwrap();
         assert!(message.to_string().starts_with("3 words with 2 labels are too few"));
+        let all: Vec<Word> = (0..101).map(|k| Word { text: "a".to_owned(), label: k.to_string() }).collect();
+        let message = Words::new(&all, &mut Xoshiro256PlusPlus::seed_from_u64(1)).err().unwrap();
+        assert!(message.to_string().starts_with("101 different labels are more than 100"));
     }
 
     #[test]

@@ -120,11 +120,10 @@ fn run(arguments: &Arguments) -> Fallible<()> {
 }
 
 fn read_days(arguments: &Arguments) -> Fallible<Days> {
-    let Some(path) = &arguments.csv else {
-        return Ok(Days::read("seattle-weather.csv", SEATTLE.as_bytes())?);
-    };
-    let file = path.display().to_string();
-    Ok(Days::read(&file, &program::read(path)?)?)
+    match &arguments.csv {
+        Some(path) => program::read_csv(path, Days::read),
+        None => Ok(Days::read("seattle-weather.csv", SEATTLE.as_bytes())?),
+    }
 }
 
 /// The number of a network's parameters, and what came of its training by seed.

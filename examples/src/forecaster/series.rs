@@ -92,7 +92,9 @@ impl Series {
     /// What a row is called, also one after the last: its time, or its number from 1.
     pub fn name_of(&self, row: usize) -> String {
         let time = self.clock.and_then(|(first, step)| first.plus(step.checked_mul(row as u64)?));
-        time.map_or_else(|| format!("row {}", row + 1), |time| time.to_string())
+        let days = self.clock.is_some_and(|(_, step)| step.is_multiple_of(1440));
+        let text = |time: Moment| if days { time.date().to_string() } else { time.to_string() };
+        time.map_or_else(|| format!("row {}", row + 1), text)
     }
 
     /// What a number of rows is called.
@@ -206,6 +208,8 @@ mod tests {
         assert_eq!((series.filled_rows, series.repeated_rows, series.filled_fields), (1, 2, 1));
         assert_eq!(series.name_of(6), "2010-03-14 06:00");
         assert_eq!((series.span(24), series.span(1)), ("24 hours".to_owned(), "1 hour".to_owned()));
+        let daily = read("date,t\n2010-12-30,1\n2010-12-31,2\n", None, None).unwrap();
+        assert_eq!((daily.name_of(2), daily.span(7)), ("2011-01-01".to_owned(), "7 days".to_owned()));
     }
 
     #[test]

@@ -1,0 +1,202 @@
+//! The examples as a user runs them, with input that is no good: a sentence that says what is wrong and
+//! what to do, exit code 2, and nothing overwritten.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+/// A folder for one test, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("refrain-bad-input-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// A file with these contents, as an argument.
+    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, contents).unwrap();
+        path.display().to_string()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A folder that stays behind is no reason to fail.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The folder of the built examples. `cargo test` builds those with unit tests as tests alone, so they
+/// are built here, once, in the profile of this test.
+fn examples() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let (profile, target) = (test.ancestors().nth(2).unwrap(), test.ancestors().nth(3).unwrap());
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--quiet", "--offline", "--package", env!("CARGO_PKG_NAME"), "--examples"]);
+        cargo.arg("--target-dir").arg(target);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "the examples do not build");
+        profile.join("examples")
+    })
+}
+
+/// Runs an example on a standard input without lines.
+fn run(example: &str, arguments: &[&str]) -> Output {
+    let program = examples().join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    let mut command = Command::new(&program);
+    let output = command.args(arguments).stdin(Stdio::null()).output();
+    output.unwrap_or_else(|error| panic!("{}: {error}", program.display()))
+}
+
+/// That a run refuses its input with a sentence that holds all `parts`, and says nothing else.
+fn assert_refused(example: &str, arguments: &[&str], parts: &[&str]) {
+    let Output { status, stdout, stderr } = run(example, arguments);
+    let sentence = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(2), "{example} {arguments:?}: {sentence}");
+    assert_eq!(String::from_utf8_lossy(&stdout), "", "{example} {arguments:?}");
+    assert!(sentence.starts_with(&format!("{example}: ")), "{sentence}");
+    assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    for part in parts {
+        assert!(sentence.contains(part), "{example} {arguments:?}: {sentence:?} does not say {part:?}");
+    }
+}
+
+#[test]
+fn files_that_are_missing_empty_or_without_the_column() {
+    let folder = Folder::new("files");
+    let (out, none) = (folder.path("out"), folder.path("none.csv"));
+    let (empty, other) = (folder.file("empty.csv", ""), folder.file("other.csv", "a,b\nx,1\ny,2\n"));
+    for (example, column) in [("weather", "date"), ("forecast", "temp"), ("names", "word")] {
+        let mut arguments = vec!["--out", &out];
+        if example == "forecast" {
+            arguments.extend(["--target", "temp"]);
+        }
+        let with = |file| [&arguments[..], &["--csv", file]].concat();
+        assert_refused(example, &with(&none), &["cannot read", &none, "--csv"]);
+        assert_refused(example, &with(&empty), &[&empty, "no header row", "--help"]);
+        let missing = format!("no column {column:?}; the columns are a, b");
+        assert_refused(example, &with(&other), &[&other, &missing, "--help"]);
+    }
+    assert!(!Path::new(&out).exists(), "nothing was written");
+}
+
+#[test]
+fn rows_that_are_too_few_or_out_of_order() {
+    let folder = Folder::new("rows");
+    let out = folder.path("out");
+    let few = folder.file("few.csv", "word,label\nab,x\nba,y\n");
+    assert_refused(
+        "names",
+        &["--csv", &few, "--out", &out],
+        &["2 words with 2 labels are too few", "at least 20"],
+    );
+    let few = folder.file("few-rows.csv", "t\n1\n2\n");
+    assert_refused("forecast", &["--csv", &few, "--out", &out], &["2 rows are too few", "--window"]);
+    let back = folder.file("back.csv", "date,t\n2010-01-02,1\n2010-01-01,2\n2010-01-03,2\n");
+    assert_refused("forecast", &["--csv", &back, "--out", &out], &[&back, ":3:", "sort the rows by time"]);
+    assert_refused(
+        "forecast",
+        &["--season", "72", "--out", &out],
+        &["--season 72 must be below --window 72"],
+    );
+}
+
+#[test]
+fn places_that_cannot_be_written_to() {
+    let folder = Folder::new("places");
+    let below = format!("{}/out", folder.file("a-file", "kept"));
+    for example in ["weather", "forecast", "names", "stream"] {
+        assert_refused(example, &["--out", &below], &["cannot write to", &below, "name a folder", "--out"]);
+    }
+    assert_eq!(fs::read_to_string(folder.path("a-file")).unwrap(), "kept");
+}
+
+/// Root may write anywhere, so this says something for other users alone.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_read_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("read-only");
+    let out = folder.path("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(format!("{out}/forecast.safetensors"), "kept").unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o555)).unwrap();
+    let is_root = fs::write(format!("{out}/probe"), "").is_ok();
+    if !is_root {
+        for example in ["weather", "forecast", "names"] {
+            assert_refused(example, &["--out", &out], &["cannot write to", &out, "--out"]);
+        }
+        assert_eq!(fs::read_to_string(format!("{out}/forecast.safetensors")).unwrap(), "kept");
+    }
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn models_that_are_missing_damaged_or_of_another_kind() {
+    let folder = Folder::new("models");
+    let out = folder.path("out");
+    let trained = run("forecast", &["--epochs", "1", "--hidden", "4", "--out", &out, "--json"]);
+    assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+    let saved = format!("{out}/forecast.safetensors");
+    let bytes = fs::read(&saved).unwrap();
+
+    let mut flipped = bytes.clone();
+    let last = flipped.len() - 1;
+    flipped[last] ^= 0x10;
+    let none = folder.path("none.safetensors");
+    let cases = [
+        (none.clone(), "cannot read"),
+        (folder.file("empty.safetensors", ""), "not a whole safetensors file"),
+        (folder.file("short.safetensors", &bytes[..bytes.len() / 2]), "damaged"),
+        (folder.file("flipped.safetensors", flipped), "damaged"),
+        (folder.file("text.safetensors", "date,temp\n2010/01/01,4\n"), "not a whole safetensors file"),
+        (folder.file("weights.safetensors", plain_weights()), "no checkpoint"),
+        (folder.file("other.safetensors", other_model()), "of kind \"a linear layer\""),
+    ];
+    let make_one = "`cargo run --release --example forecast` makes a model";
+    for (path, what) in cases {
+        assert_refused("forecast", &["--load", &path, "--out", &out], &[&path, what, make_one]);
+        assert_refused("stream", &["--model", &path], &[&path, what, make_one]);
+    }
+    assert!(!Path::new(&none).exists());
+    // A model for other columns, and a default model that is damaged.
+    let csv = folder.file("other.csv", "t\n1\n2\n");
+    assert_refused("forecast", &["--load", &saved, "--csv", &csv], &[&csv, "no column \"temp\""]);
+    let other = folder.path("damaged");
+    fs::create_dir(&other).unwrap();
+    fs::write(format!("{other}/forecast.safetensors"), "x").unwrap();
+    assert_refused("stream", &["--out", &other], &["forecast.safetensors", make_one]);
+    assert_eq!(fs::read_to_string(format!("{other}/forecast.safetensors")).unwrap(), "x");
+    assert_eq!(fs::read(&saved).unwrap(), bytes, "the good model is as it was");
+}
+
+/// A safetensors file without a word on what it is, as PyTorch writes one.
+fn plain_weights() -> Vec<u8> {
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    use refrain_nn::{Linear, StateDict};
+    let linear = Linear::<f32>::new(2, 3, &mut Xoshiro256PlusPlus::seed_from_u64(1)).unwrap();
+    refrain_weights::to_bytes(&StateDict::of(&linear)).unwrap()
+}
+
+/// A checkpoint of another model.
+fn other_model() -> Vec<u8> {
+    use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    use refrain_nn::Linear;
+    let linear = Linear::<f32>::new(2, 3, &mut Xoshiro256PlusPlus::seed_from_u64(1)).unwrap();
+    refrain_train::Checkpoint::new("a linear layer", &linear).to_bytes().unwrap()
+}
