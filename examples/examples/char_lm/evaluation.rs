@@ -1,10 +1,9 @@
 //! How many bits a model needs for each character of a text.
 
-use std::f64::consts::LN_2;
-
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::Tape;
 use refrain_data::Streams;
+use refrain_metrics::bits_per_character;
 use refrain_nn::CrossEntropyLoss;
 use refrain_tensor::Tensor;
 
@@ -40,5 +39,5 @@ pub(crate) fn evaluate(
         count += targets.numel();
         carried = last;
     }
-    Ok(sum / count as f64 / LN_2)
+    Ok(bits_per_character(sum, count as u64))
 }
