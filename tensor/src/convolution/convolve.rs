@@ -95,8 +95,13 @@ impl Convolution {
         let bias = bias.map(|bias| self.elements("the bias", bias, channels)).transpose()?;
         let (x, w, bias) = (slice(&input), slice(&weight), bias.as_ref().map(slice));
         let mut out = filled(self.op, self.output_shape(), T::ZERO)?;
+        let in_place = self.in_place();
         self.by_samples(&mut out, self.output_sample(), |samples, first, out| {
-            self.forward_samples(self.samples_of(x, self.input_sample(), first, samples), w, bias, out)
+            let x = self.samples_of(x, self.input_sample(), first, samples);
+            match &in_place {
+                Some(way) => self.forward_in_place(way, (x, w, bias), out),
+                None => self.forward_samples(x, w, bias, out),
+            }
         })?;
         Ok(Tensor::computed(out, self.output_shape()))
     }
@@ -154,6 +159,11 @@ impl Convolution {
         }
         let sum = Tensor::computed(sums, Shape::from([self.groups, rows, self.out_each]));
         sum.transpose(1, 2)?.try_contiguous(self.op)?.reshape(shape)
+    }
+
+    /// The number of samples.
+    pub(super) fn batch(&self) -> usize {
+        self.batch
     }
 
     /// The elements of a sample of the input.

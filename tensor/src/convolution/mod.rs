@@ -3,8 +3,8 @@
 //! Everything here is of two axes, height and width; a sequence is an image of height 1. A
 //! [`Window`] says how a kernel slides along one axis. A [`Convolution`] lays the patches under
 //! the kernel side by side as the columns of a matrix, a part of the image at a time so that they
-//! stay in the cache, and leaves the rest to the matrix product. A [`Pooling`] goes over rows of
-//! windows.
+//! stay in the cache, and leaves the rest to the matrix product; forward with a stride of 1, it reads
+//! the image in place. A [`Pooling`] goes over rows of windows.
 //!
 //! Large work is split by samples or planes, at places that depend on the sizes alone: the same
 //! bits come out for any number of threads.
@@ -12,6 +12,7 @@
 mod average_pool;
 mod columns;
 mod convolve;
+mod in_place;
 mod max_pool;
 mod pooling;
 mod products;

@@ -154,7 +154,8 @@ impl Window {
         self.input + self.padding[0] + self.padding[1]
     }
 
-    fn span(&self) -> usize {
+    /// The elements from the first tap to the last.
+    pub(super) fn span(&self) -> usize {
         (self.kernel - 1) * self.dilation + 1
     }
 }

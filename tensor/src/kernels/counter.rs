@@ -1,8 +1,8 @@
 //! A count of the multiply-accumulates that the products of this process have done: what formulas of
 //! costs are held to.
 //!
-//! It counts numbers of matrices, not lanes of vectors: what a kernel multiplies to fill its last
-//! vector is left out. Products of matrices and recurrent sweeps count; arithmetic of single elements
+//! It counts numbers that reach a result, not lanes of vectors: what a kernel multiplies to fill its
+//! last vector, or at places that it drops, is left out. Products of matrices and recurrent sweeps count; arithmetic of single elements
 //! does not. Builds without debug assertions count nothing, so that the count costs nothing where
 //! speed matters.
 

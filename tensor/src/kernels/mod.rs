@@ -11,6 +11,7 @@ pub mod peak;
 pub(crate) mod pool;
 pub mod product;
 pub mod recurrent;
+pub(crate) mod shifted;
 pub mod simd;
 #[cfg(feature = "rayon")]
 pub(crate) mod team;
