@@ -134,11 +134,11 @@ proptest! {
     }
 }
 
-/// Of sizes that one thread computes: to wake another one may take a few bytes.
+/// The largest call another thread for help, which was started at the first step.
 #[test]
 fn a_step_allocates_nothing() {
     for kind in 0..5 {
-        for (hidden, batch) in [(3, 2), (64, 2), (100, 1)] {
+        for (hidden, batch) in [(3, 2), (64, 2), (100, 1), (512, 1), (300, 5)] {
             let s = Sizes { kind, input: 64, hidden, layers: 2, steps: 1, batch, seed: 3 };
             let layer = Layer::<f32>::random(s, &mut Xoshiro256PlusPlus::seed_from_u64(7));
             let mut stream = layer.stream(s.batch).unwrap();

@@ -17,9 +17,8 @@ use crate::{Error, Result};
 ///
 /// Made by the `stream` method of [`RNN`](crate::RNN), [`LSTM`](crate::LSTM) and
 /// [`GRU`](crate::GRU), with any number of layers, in one direction. Making it packs the weights
-/// once and takes all the memory it needs; a step allocates nothing, except that a layer so large that
-/// several threads share a step may need a few bytes to wake one that sleeps. It is a copy: later
-/// changes to the layer's parameters do not reach it.
+/// once and takes all the memory it needs, so that a step allocates nothing. It is a copy: later changes
+/// to the layer's parameters do not reach it.
 ///
 /// The steps give, bit for bit, what `forward` gives for the whole sequence.
 ///

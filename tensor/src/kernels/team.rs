@@ -1,16 +1,21 @@
-//! The team: the calling thread and helpers from the rayon pool share the pieces of one job.
+//! The team: the calling thread and helpers share the pieces of one job.
 //!
 //! A kernel that meets many times a millisecond cannot wait for a sleeping thread each time. So a
-//! helper, once called, keeps looking for the next job for some microseconds before it goes back
-//! to the pool, and the caller never depends on one: pieces are taken from a counter by whoever
-//! comes first, and if no helper comes, the caller does them all.
+//! helper, once called, keeps looking for the next job for some microseconds before it sleeps
+//! again, and the caller never depends on one: pieces are taken from a counter by whoever comes
+//! first, and if no helper comes, the caller does them all. Helpers are threads of the team's own,
+//! started at the first job, because to call one must not allocate.
 
 #![allow(unsafe_code)] // a job lives on the caller's stack, and helpers reach it through a pointer
 
 use std::{
     cell::UnsafeCell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
+    },
+    thread::{self, Thread},
 };
 
 /// Calls `work(piece)` once for each piece below `pieces`, on as many threads as there are, and
@@ -87,10 +92,10 @@ impl<T> Shared<T> {
 // SAFETY: see `Shared`; what is written may come from another thread.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
-/// The threads beside the caller that can run at the same time.
+/// The threads beside the caller that can run at the same time, of as many as rayon would use.
 fn helpers_wanted() -> usize {
-    static CORES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-    let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from));
+    static CORES: OnceLock<usize> = OnceLock::new();
+    let cores = *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
     rayon::current_num_threads().min(cores) - 1
 }
 
@@ -100,7 +105,7 @@ static TEAM: Team = Team {
     job: UnsafeCell::new(Job { data: std::ptr::null(), call: |_, _| () }),
     unfinished: AtomicUsize::new(0),
     panicked: AtomicBool::new(false),
-    helpers: AtomicUsize::new(0),
+    helpers: OnceLock::new(),
 };
 
 struct Team {
@@ -114,8 +119,14 @@ struct Team {
     /// Pieces that are not done yet.
     unfinished: AtomicUsize,
     panicked: AtomicBool,
-    /// Helpers that are looking for work, or on their way.
-    helpers: AtomicUsize,
+    /// One for each core but the caller's, from the first job on.
+    helpers: OnceLock<Vec<Helper>>,
+}
+
+/// A thread that waits for jobs.
+struct Helper {
+    thread: Thread,
+    asleep: &'static AtomicBool,
 }
 
 // SAFETY: `job` is accessed as its comment says, which the ticket's ordering enforces.
@@ -146,16 +157,19 @@ impl Team {
         self.unfinished.store(pieces, Ordering::Relaxed);
         let number = self.ticket.load(Ordering::Relaxed) >> 32;
         self.ticket.store(number.wrapping_add(1) << 32 | (pieces as u64) << 16, Ordering::Release);
-        while self.helpers.load(Ordering::Relaxed) < helpers {
-            self.helpers.fetch_add(1, Ordering::Relaxed);
-            rayon::spawn(|| TEAM.help());
+        // The ticket is there before anybody is found asleep; see `help`.
+        fence(Ordering::SeqCst);
+        for helper in self.helpers.get_or_init(start_helpers).iter().take(helpers) {
+            if helper.asleep.swap(false, Ordering::Relaxed) {
+                helper.thread.unpark();
+            }
         }
         while self.take_one() {}
         let mut rounds = 0usize;
         while self.unfinished.load(Ordering::Acquire) > 0 {
             rounds += 1;
             if rounds.is_multiple_of(PATIENCE) {
-                std::thread::yield_now(); // the helper may be waiting for this very core
+                thread::yield_now(); // the helper may be waiting for this very core
             }
             std::hint::spin_loop();
         }
@@ -191,18 +205,41 @@ impl Team {
         }
     }
 
-    fn help(&self) {
-        let mut idle = 0;
-        while idle < PATIENCE {
+    /// A helper's life.
+    fn help(&self, asleep: &AtomicBool) -> ! {
+        loop {
+            let mut idle = 0;
+            while idle < PATIENCE {
+                if self.take_one() {
+                    idle = 0;
+                } else {
+                    idle += 1;
+                    std::hint::spin_loop();
+                }
+            }
+            // Either the caller sees that this helper sleeps, or the helper sees the caller's ticket.
+            asleep.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
             if self.take_one() {
-                idle = 0;
-            } else {
-                idle += 1;
-                std::hint::spin_loop();
+                asleep.store(false, Ordering::Relaxed);
+            }
+            while asleep.load(Ordering::Relaxed) {
+                thread::park();
             }
         }
-        self.helpers.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Starts a helper for each core but the caller's; fewer where the system refuses.
+fn start_helpers() -> Vec<Helper> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let start = |_| {
+        let asleep: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        let helper = thread::Builder::new().name("refrain helper".to_owned());
+        let thread = helper.spawn(|| TEAM.help(asleep)).ok()?.thread().clone();
+        Some(Helper { thread, asleep })
+    };
+    (1..cores).map_while(start).collect()
 }
 
 /// Gives the team back, also where a piece panicked.
