@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use crate::{Error, Result};
@@ -12,11 +13,12 @@ use crate::{Error, Result};
 /// Puts `bytes` in the file at `path` so that a reader finds the old contents or the new ones,
 /// whole, whenever the process is killed or the power fails.
 ///
-/// The bytes go to a temporary file beside `path`, `NAME.PID.part`, and to the disk itself
-/// (`fsync`). Only then does the file move to its place, and the folder is written out too. Where
-/// `path` is a symbolic link, the file it points to is replaced. After an error the file at `path`
-/// is as it was, and the temporary file is gone. One that a killed process left behind is removed by
-/// the next call for the same `path`.
+/// The bytes go to a temporary file beside `path`, `NAME.PID.part`, and to the disk itself (`fsync`).
+/// Only then does the file move to its place, with the permissions of the one that
+/// it replaces, and the folder is written out too, where the system lets a folder be. Where `path` is
+/// a symbolic link, the file it points to is replaced. After an error the file at `path` is as it
+/// was, and the temporary file is gone. One that a killed process left behind is removed by the next
+/// call for the same `path`. The threads of a process write one after another.
 ///
 /// # Errors
 /// [`Error::File`].
@@ -36,37 +38,51 @@ pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    remove_leftovers(path);
+    static WRITING: Mutex<()> = Mutex::new(());
+    // A thread that panicked while it wrote has left nothing behind that could be wrong.
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let part = part(path)?;
-    let written = write_out(&part, bytes).and_then(|()| fs::rename(&part, path));
+    let attempt = || {
+        remove_leftovers(path);
+        write_out(&part, path, bytes).and_then(|()| fs::rename(&part, path))
+    };
+    // Another process may have taken the file for a leftover before it was locked.
+    let written = attempt().or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => attempt(),
+        _ => Err(error),
+    });
     if written.is_err() {
         // What was begun is of no use to anyone; that it cannot be removed changes nothing.
         let _ = fs::remove_file(&part);
         return written;
     }
-    write_out_folder(path)
+    write_out_folder(path);
+    Ok(())
 }
 
-fn write_out(part: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(part)?;
+fn write_out(part: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(part)?;
     // The lock says that somebody is still writing. It ends with the process, however that ends. A
     // file system without locks only keeps its leftovers.
     let _ = file.try_lock();
+    if let Ok(replaced) = fs::metadata(path) {
+        // Where permissions cannot be set, the file has those of a new one.
+        let _ = file.set_permissions(replaced.permissions());
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// Writes out the folder that holds the new name: only then does the name outlast a power failure.
+/// The file is in its place by now, so a folder that cannot be read or written out is no error.
 #[cfg(unix)]
-fn write_out_folder(path: &Path) -> io::Result<()> {
-    File::open(folder(path))?.sync_all()
+fn write_out_folder(path: &Path) {
+    let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
 }
 
 /// Elsewhere a folder cannot be opened as a file, and the system looks after its names.
 #[cfg(not(unix))]
-fn write_out_folder(_: &Path) -> io::Result<()> {
-    Ok(())
-}
+fn write_out_folder(_: &Path) {}
 
 /// Removes the temporary files for `path` of processes that have ended. It may fail in silence:
 /// the file to be written does not depend on it.

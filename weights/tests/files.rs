@@ -250,3 +250,25 @@ fn what_cannot_be_written_leaves_the_file_and_nothing_beside_it() {
     assert!(link.is_symlink());
     assert_eq!(std::fs::read(&path).unwrap(), b"second");
 }
+
+#[test]
+fn threads_that_write_one_file_leave_it_whole() {
+    let path = std::env::temp_dir().join(format!("refrain-threads-{}", std::process::id()));
+    std::thread::scope(|scope| {
+        for thread in 0..8u8 {
+            let path = &path;
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    refrain_weights::write_atomically(path, &vec![thread; 100_000]).unwrap();
+                }
+            });
+        }
+        for _ in 0..20 {
+            if let Ok(bytes) = std::fs::read(&path) {
+                assert_eq!(bytes.len(), 100_000);
+                assert!(bytes.iter().all(|&byte| byte == bytes[0]));
+            }
+        }
+    });
+    std::fs::remove_file(&path).unwrap();
+}

@@ -8,6 +8,7 @@ use refrain_metrics::RunningMean;
 use refrain_nn::{CrossEntropyLoss, Embedding, GRU, Linear, Module, module, pack_padded_sequence};
 use refrain_optim::{AdamW, Optimizer, clip_grad_norm};
 use refrain_tensor::Tensor;
+use refrain_train::check_finite;
 
 use crate::words::{Item, lengths};
 
@@ -55,12 +56,14 @@ impl Classifier {
     ) -> Fallible<f64> {
         let mut mean = RunningMean::new();
         let loader = Loader::new(items, batch_size)?.bucketed(&lengths(items), POOL, rng)?;
-        for batch in loader.batches() {
+        for (step, batch) in (0u64..).zip(loader.batches()) {
             let (words, classes) = side_by_side(batch?)?;
             let tape = Tape::new();
             let loss = CrossEntropyLoss::default().forward(&self.logits(&tape, &words)?, &classes)?;
-            mean.push_many(f64::from(loss.value().item()?), words.len() as u64);
+            let value = loss.value().item()?;
+            mean.push_many(f64::from(value), words.len() as u64);
             let mut gradients = loss.backward()?;
+            check_finite(step, value, self.named_parameters(), &gradients)?;
             clip_grad_norm(&mut gradients, MAX_GRADIENT_NORM, 2.0)?;
             optimizer.step(self.parameters_mut(), &gradients)?;
         }

@@ -8,6 +8,7 @@ use refrain_data::{Loader, StandardScaler, Subset, Windows};
 use refrain_nn::BCEWithLogitsLoss;
 use refrain_optim::{AdamW, Optimizer, clip_grad_norm};
 use refrain_tensor::Tensor;
+use refrain_train::check_finite;
 
 use crate::{Fallible, days::Days, networks::Forecaster};
 
@@ -126,12 +127,16 @@ fn learn<F: Forecaster>(
 ) -> Fallible<F> {
     let mut optimizer = AdamW::new(LEARNING_RATE).weight_decay(WEIGHT_DECAY);
     let loss = BCEWithLogitsLoss::default();
+    let mut step = 0;
     for _ in 0..epochs {
         for batch in Loader::new(examples, BATCH_SIZE)?.shuffled(rng)?.stacked(1, 0) {
             let (days, rain) = batch?; // [window, batch, features], [batch, 1]
             let tape = Tape::new();
             let logits = network.logits(&tape.constant(days))?;
-            let mut gradients = loss.forward(&logits, &rain)?.backward()?;
+            let loss = loss.forward(&logits, &rain)?;
+            let mut gradients = loss.backward()?;
+            check_finite(step, loss.value().item()?, network.named_parameters(), &gradients)?;
+            step += 1;
             clip_grad_norm(&mut gradients, MAX_GRADIENT_NORM, 2.0)?;
             optimizer.step(network.parameters_mut(), &gradients)?;
         }

@@ -122,7 +122,6 @@ impl Forecaster {
             return Err(format!("this is a model of kind {:?}, expected {KIND:?}", checkpoint.kind()).into());
         }
         let plan = Plan::load(checkpoint)?;
-        // The sizes are those of the tensors that the file holds, so it can ask for no more memory.
         let weights = checkpoint.tensors("model")?;
         let head = weights.get("head.weight").map(|head| head.shape().to_vec());
         let Some(&[horizon, hidden]) = head.as_deref() else {
@@ -132,6 +131,14 @@ impl Forecaster {
             return Err(format!("the model foretells {horizon} steps, and says {}", plan.horizon).into());
         }
         let features = plan.scaler.mean().numel();
+        // The file holds what the network will: before it is built, so that a false size asks for no
+        // more memory than that.
+        let found: usize = weights.iter().map(|(_, value)| value.numel()).sum();
+        let gates = 3 * (features + hidden + 2);
+        let expected = hidden.saturating_mul(gates).saturating_add(horizon.saturating_mul(hidden + 1));
+        if found < expected {
+            return Err(format!("the model holds {found} numbers, expected {expected} for its sizes").into());
+        }
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(0); // every weight is replaced
         let mut network = Network::new(features, hidden, horizon, &mut rng)?;
         checkpoint.load_model(KIND, &mut network)?;
