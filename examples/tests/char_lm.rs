@@ -193,6 +193,25 @@ fn a_training_in_parts_ends_as_one_without_a_break() {
 }
 
 #[test]
+fn a_training_that_has_stopped_early_stays_stopped() {
+    let folder = Folder::new("patience");
+    // Without a learning rate nothing improves after the first look.
+    let options = "--lr 0 --eval-every 5 --patience 1";
+    let first = succeeds(&folder.train(&format!("{options} --steps 100 --json")));
+    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&first["steps"], &first["stopped_early"]), (&10.into(), &true.into()));
+    let before = folder.files();
+    let again = succeeds(&folder.train(&format!("{options} --steps 200 --resume --json")));
+    let again: serde_json::Value = serde_json::from_str(&again).unwrap();
+    assert_eq!((&again["steps"], &again["stopped_early"]), (&10.into(), &true.into()));
+    assert!(folder.files() == before);
+    // With more patience it goes on.
+    let more = succeeds(&folder.train("--lr 0 --eval-every 5 --patience 2 --steps 200 --resume --json"));
+    let more: serde_json::Value = serde_json::from_str(&more).unwrap();
+    assert_eq!((&more["steps"], &more["stopped_early"]), (&15.into(), &true.into()));
+}
+
+#[test]
 fn ctrl_c_saves_and_says_how_to_go_on() {
     let folder = Folder::new("interrupt");
     let mut command = Command::new(program());

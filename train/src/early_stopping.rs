@@ -90,6 +90,12 @@ impl<T: Real> EarlyStopping<T> {
         }
     }
 
+    /// Whether the last look said [`Verdict::Stop`]: so a training that has stopped does not go on when
+    /// it is resumed.
+    pub fn is_over(&self) -> bool {
+        self.without_improvement > 0 && self.without_improvement >= self.patience
+    }
+
     /// The best value so far, with its weights.
     pub fn best(&self) -> Option<&Best<T>> {
         self.best.as_ref()
@@ -135,11 +141,13 @@ mod tests {
         let mut model = Parameter::new(Tensor::from([0.0]));
         let letter = |&metric: &f64| {
             model.as_mut_slice()[0] = metric;
-            match watch.look(metric, &model) {
+            let letter = match watch.look(metric, &model) {
                 Verdict::Improved => 'i',
                 Verdict::Waiting { .. } => 'w',
                 Verdict::Stop => 's',
-            }
+            };
+            assert_eq!(watch.is_over(), letter == 's');
+            letter
         };
         let letters = metrics.iter().map(letter).collect();
         if let Some(best) = watch.best() {

@@ -54,7 +54,7 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     bar.set_position(run.step_count());
     bar.reset_eta();
     let first = run.step_count();
-    let (mut spent, mut stopped, mut valid) = (Duration::ZERO, false, String::new());
+    let (mut spent, mut stopped, mut valid) = (Duration::ZERO, run.watch.is_over(), String::new());
     while run.step_count() < options.steps && !interrupt::requested() && !stopped {
         let start = Instant::now();
         let bits = run
@@ -90,7 +90,7 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     let step = run.step_count();
     let speed = speed(step - first, run.characters_per_step(), spent);
     let mut summary = json!({
-        "steps": step, "epochs": run.epochs(), "parameters": parameters, "checkpoint": path,
+        "steps": step, "epochs": run.epochs(), "parameters": parameters, "checkpoint": place.to_string(),
         "interrupted": interrupt::requested(), "stopped_early": stopped, "characters_per_second": speed,
         "peak_memory_bytes": memory::peak(),
     });

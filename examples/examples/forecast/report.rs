@@ -207,6 +207,6 @@ impl Report {
         });
         let forecast: Vec<Value> =
             outlook.forecast.iter().zip(outlook.bands()).enumerate().map(row).collect();
-        json!({ "target": outlook.plan.columns[0], "unit": outlook.plan.unit, "model": model, "test": test, "forecast": forecast })
+        json!({ "target": outlook.plan.columns[0], "unit": outlook.plan.unit, "model": model.display().to_string(), "test": test, "forecast": forecast })
     }
 }
