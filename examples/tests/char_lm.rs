@@ -186,6 +186,13 @@ fn a_training_in_parts_ends_as_one_without_a_break() {
     let sample: serde_json::Value = serde_json::from_str(&sample).unwrap();
     let text = sample["text"].as_str().unwrap();
     assert!(text.starts_with("the") && text.chars().count() == 43, "{text}");
+    // The text is one line, so the sample begins with the first character.
+    let sample = succeeds(&folder.run("sample --checkpoint run.safetensors --length 5"));
+    assert_eq!(sample.trim_end_matches('\n').chars().count(), 6, "{sample}");
+    let eval = succeeds(&folder.run("eval --checkpoint run.safetensors --text text.txt --all --json"));
+    let eval: serde_json::Value = serde_json::from_str(&eval).unwrap();
+    let characters = fs::read_to_string(folder.path("text.txt")).unwrap().chars().count() as u64;
+    assert!(eval["characters"].as_u64().is_some_and(|count| count > 0 && count < characters), "{eval}");
     folder.refuses(
         "sample --checkpoint run.safetensors --prompt ß",
         "--prompt: 'ß' is not a character of the model",

@@ -10,14 +10,15 @@ use refrain_tensor::Tensor;
 use crate::{Fallible, model::CharModel};
 
 /// The mean of −log₂ of the probability that the model gives to each next character, over the first
-/// `most` characters of a text, in parallel streams with the state carried.
+/// `most` characters of a text, in parallel streams with the state carried; and how many characters were
+/// foretold.
 pub(crate) fn evaluate(
     model: &CharModel,
     text: &Tensor<u16>,
     streams: usize,
     chunk: usize,
     most: usize,
-) -> Fallible<f64> {
+) -> Fallible<(f64, usize)> {
     let length = text.numel().min(most.saturating_add(1));
     if length < 2 {
         return Err(format!(
@@ -39,5 +40,5 @@ pub(crate) fn evaluate(
         count += targets.numel();
         carried = last;
     }
-    Ok(bits_per_character(sum, count as u64))
+    Ok((bits_per_character(sum, count as u64), count))
 }

@@ -100,10 +100,10 @@ fn eval(options: &EvalOptions, quiet: bool) -> Fallible<Value> {
     let (model, vocabulary) = CharModel::from_checkpoint(&options.checkpoint)?;
     let text = Text::read(options.text.as_deref(), Some(vocabulary))?;
     let part = if options.all { text.all() } else { text.validation()? };
-    let bits = evaluate(&model, &part, options.streams, options.chunk, usize::MAX)?;
-    let end = format!("{bits:.4} bits per character over {} characters of {}", part.numel(), text.name);
+    let (bits, count) = evaluate(&model, &part, options.streams, options.chunk, usize::MAX)?;
+    let end = format!("{bits:.4} bits per character over {count} characters of {}", text.name);
     if !quiet {
         say(&end)?;
     }
-    Ok(json!({ "bits_per_character": bits, "characters": part.numel(), "text": text.name, "end": end }))
+    Ok(json!({ "bits_per_character": bits, "characters": count, "text": text.name, "end": end }))
 }

@@ -133,9 +133,9 @@ pub(crate) struct SampleOptions {
     /// The checkpoint of a training
     #[arg(long, value_name = "PATH", default_value = "out/char_lm.safetensors")]
     pub(crate) checkpoint: PathBuf,
-    /// What the model is to continue
-    #[arg(long, value_name = "TEXT", default_value = "\n")]
-    pub(crate) prompt: String,
+    /// What the model is to continue [default: a new line, or the model's first character]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) prompt: Option<String>,
     /// How many characters it writes
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub(crate) length: usize,

@@ -113,7 +113,7 @@ impl<'o> Run<'o> {
     /// Bits per character on the validation text.
     pub(crate) fn validate(&self) -> Fallible<f64> {
         let TrainOptions { streams, chunk, eval_chars, .. } = *self.options;
-        evaluate(&self.model, &self.validation, streams, chunk, eval_chars)
+        Ok(evaluate(&self.model, &self.validation, streams, chunk, eval_chars)?.0)
     }
 
     /// A validation that belongs to the run: it counts for the best weights and for stopping.

@@ -18,17 +18,20 @@ pub(crate) fn sample(
             format!("--temperature is {}, expected a number of at least 0", options.temperature).into()
         );
     }
-    if options.prompt.is_empty() {
+    // A text of one line has no new line to begin with.
+    let first = if vocabulary.index(&'\n').is_ok() { Some(&'\n') } else { vocabulary.tokens().first() };
+    let prompt = options.prompt.clone().unwrap_or_else(|| first.into_iter().collect());
+    if prompt.is_empty() {
         return Err("--prompt is empty: the model needs a character to continue".into());
     }
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
     let mut writer = model.writer()?;
     let mut logits = Vec::new();
-    for letter in options.prompt.chars() {
+    for letter in prompt.chars() {
         let unknown = |_| format!("--prompt: {letter:?} is not a character of the model");
         logits = writer.read(vocabulary.index(&letter).map_err(unknown)?)?;
     }
-    for letter in options.prompt.chars() {
+    for letter in prompt.chars() {
         show(letter)?;
     }
     for _ in 0..options.length {

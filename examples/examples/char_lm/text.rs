@@ -93,7 +93,8 @@ impl FromIterator<char> for Alphabet {
 }
 
 fn file(path: &Path) -> Fallible<String> {
-    let bytes = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let bytes = fs::read(path)
+        .map_err(|error| format!("cannot read {}: {error}; name a text with --text", path.display()))?;
     String::from_utf8(bytes).map_err(|error| {
         let place = error.utf8_error().valid_up_to();
         format!("{} is not UTF-8 (byte {place} is none); convert it, as with iconv -t UTF-8", path.display())
