@@ -162,7 +162,7 @@ fn models_that_are_missing_damaged_or_of_another_kind() {
     let cases = [
         (none.clone(), "cannot read"),
         (folder.file("empty.safetensors", ""), "not a whole safetensors file"),
-        (folder.file("short.safetensors", &bytes[..bytes.len() / 2]), "damaged"),
+        (folder.file("short.safetensors", &bytes[..bytes.len() / 2]), "not a whole safetensors file"),
         (folder.file("flipped.safetensors", flipped), "damaged"),
         (folder.file("text.safetensors", "date,temp\n2010/01/01,4\n"), "not a whole safetensors file"),
         (folder.file("weights.safetensors", plain_weights()), "no checkpoint"),
