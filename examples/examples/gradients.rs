@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("gradients: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(2) // as for a wrong argument
         }
     }
 }

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("costs: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(2) // as for a wrong argument
         }
     }
 }
