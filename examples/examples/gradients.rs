@@ -14,13 +14,18 @@
 //! cargo run --release --example gradients -- --json
 //! ```
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, value_parser};
 use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var};
 use refrain_data::one_hot;
-use refrain_examples::{inside, parallel, plot, progress, screen, text_table::TextTable};
+use refrain_examples::{
+    inside, parallel, plot,
+    program::{self, Fallible, OutputFolder},
+    progress, screen,
+    text_table::TextTable,
+};
 use refrain_nn::{CrossEntropyLoss, GRU, LSTM, Linear, Module, RNN, Trace};
 use refrain_optim::{Adam, Optimizer, clip_grad_norm};
 use refrain_tensor::Tensor;
@@ -28,8 +33,6 @@ use serde_json::{Value, json};
 
 /// How many letters there are to remember.
 const LETTERS: usize = 4;
-
-type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Vanishing and exploding gradients: RNN, LSTM and GRU on a task that needs a long memory
 #[derive(Parser)]
@@ -58,16 +61,11 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("gradients: {error}");
-            ExitCode::from(2) // as for a wrong argument
-        }
-    }
+    program::end("gradients", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Fallible<()> {
+    let out = OutputFolder::open(&arguments.out)?;
     let steps = usize::from(arguments.steps);
     let bar = progress::bar(NETWORKS.len() * usize::from(arguments.updates), "training");
     let outcomes = parallel::runs(NETWORKS.len(), |k| NETWORKS[k].1(arguments, &|| bar.inc(1)));
@@ -89,7 +87,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         }),
         panel("The same after training", |o| &o.after),
     ];
-    let path = arguments.out.join("gradients.svg");
+    let path = out.file("gradients.svg");
     plot::write(&path, &plot::svg(&panels, (1120, 420))?)?;
 
     let text = if arguments.json {

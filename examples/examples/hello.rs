@@ -9,7 +9,6 @@
 //! inside, and with `-- --trace --out DIR` as pictures.
 
 use std::{
-    error::Error,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -18,7 +17,10 @@ use clap::Parser;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var};
 use refrain_data::{Vocabulary, one_hot};
-use refrain_examples::{inside, plot};
+use refrain_examples::{
+    inside, plot,
+    program::{self, Fallible},
+};
 use refrain_nn::{CrossEntropyLoss, Module, RNN, RNNCell};
 use refrain_optim::{Adam, Optimizer};
 use refrain_tensor::Tensor;
@@ -50,16 +52,8 @@ struct Task {
     targets: Tensor<usize>,
 }
 
-type Fallible<T> = Result<T, Box<dyn Error>>;
-
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2) // as for a wrong argument
-        }
-    }
+    program::end("hello", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Fallible<()> {

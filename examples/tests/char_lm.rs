@@ -87,21 +87,21 @@ fn texts_that_cannot_be_learned_from_are_refused() {
     fs::write(folder.path("short.txt"), "a few words").unwrap();
     fs::write(folder.path("latin.txt"), b"caf\xe9 au lait").unwrap();
     for (line, sentence) in [
-        ("train --text none.txt", "error: cannot read none.txt: No such file"),
-        ("train --text empty.txt", "error: empty.txt is empty: there is nothing to learn from"),
+        ("train --text none.txt", "char_lm: cannot read none.txt: No such file"),
+        ("train --text empty.txt", "char_lm: empty.txt is empty: there is nothing to learn from"),
         (
             "train --text short.txt",
-            "error: short.txt has 10 characters to learn from and 1 for validation; 32 streams in chunks of 64 need 2049 and 2: use a longer text",
+            "char_lm: short.txt has 10 characters to learn from and 1 for validation; 32 streams in chunks of 64 need 2049 and 2: use a longer text",
         ),
-        ("train --text latin.txt", "error: latin.txt is not UTF-8 (byte 3 is none); convert it"),
+        ("train --text latin.txt", "char_lm: latin.txt is not UTF-8 (byte 3 is none); convert it"),
         (
             "train --text text.txt --streams 4 --chunk 8 --lr -1",
-            "error: --lr is -1, expected a finite number of at least 0",
+            "char_lm: --lr is -1, expected a finite number of at least 0",
         ),
         ("train --text text.txt --streams 4 --chunk 8 --dropout 2", "dropout"),
         ("train --hidden 0", "expected at least 1"),
-        ("sample --checkpoint none.safetensors", "error: cannot read none.safetensors: No such file"),
-        ("eval --checkpoint text.txt", "error: text.txt: not a whole safetensors file"),
+        ("sample --checkpoint none.safetensors", "char_lm: cannot read none.safetensors: No such file"),
+        ("eval --checkpoint text.txt", "char_lm: text.txt: not a whole safetensors file"),
     ] {
         folder.refuses(line, sentence);
     }
@@ -129,7 +129,7 @@ fn checkpoints_that_are_not_whole_or_of_another_run_are_refused() {
         "another text of the same letters, come and see that it is. ".repeat(20),
     )
     .unwrap();
-    folder.refuses(&format!("{train} --resume"), "error: cannot resume: the checkpoint is of another ");
+    folder.refuses(&format!("{train} --resume"), "char_lm: cannot resume: the checkpoint is of another ");
 
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 0x10;
@@ -157,7 +157,7 @@ fn what_cannot_be_saved_is_said_at_once_and_leaves_the_old_checkpoint() {
         &format!("{train} --checkpoint text.txt/run.safetensors"),
         "cannot make the folder text.txt",
     );
-    folder.refuses(&format!("{train} --overwrite --checkpoint ."), "error: cannot write .: ");
+    folder.refuses(&format!("{train} --overwrite --checkpoint ."), "char_lm: cannot write .: ");
     // A disk that is full after four kilobytes: a limit on the size of files, whose signal is ignored.
     let before = folder.files();
     let command =
@@ -166,7 +166,7 @@ fn what_cannot_be_saved_is_said_at_once_and_leaves_the_old_checkpoint() {
         Command::new("sh").current_dir(&folder.0).arg("-c").arg(command).arg(program()).output().unwrap();
     let said = String::from_utf8_lossy(&limited.stderr);
     assert_eq!(limited.status.code(), Some(2), "{said}");
-    assert!(said.contains("error: cannot write run.safetensors: File too large"), "{said}");
+    assert!(said.contains("char_lm: cannot write run.safetensors: File too large"), "{said}");
     assert!(folder.files() == before, "the old checkpoint has changed, or a part of the new one is left");
 }
 

@@ -17,20 +17,18 @@ mod task;
 mod threads;
 mod worker;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, value_parser};
-use refrain_examples::{plot, progress};
+use refrain_examples::{
+    plot,
+    program::{self, Fallible, OutputFolder},
+    progress, screen,
+};
 use refrain_train::budget::{Plan, StepCosts};
 
 use report::Row;
 use task::{Subject, Task};
-
-type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Back-propagation through time within a budget of memory: measured memory and time.
 #[derive(Parser)]
@@ -68,27 +66,22 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2) // as for a wrong argument
-        }
-    }
+    program::end("budget", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Fallible<()> {
     if let Some(order) = &arguments.worker {
         let order = serde_json::from_str(order)?;
         let found = if arguments.threads { threads::work(&order)? } else { worker::work(&order)? };
-        return Ok(writeln!(io::stdout(), "{found}")?);
+        return Ok(screen::show(&format!("{found}\n"))?);
     }
     let text = if arguments.threads {
         let rows = threads::measure(arguments.rounds)?;
         if arguments.json { format!("{:#}\n", threads::json(&rows)) } else { threads::text(&rows) }
     } else {
+        let out = OutputFolder::open(&arguments.out)?;
         let rows = measure(arguments)?;
-        let path = arguments.out.join("budget.svg");
+        let path = out.file("budget.svg");
         plot::write(&path, &plot::svg(&report::panels(&rows), (760, 380))?)?;
         if arguments.json {
             format!("{:#}\n", report::json(&rows))
@@ -96,7 +89,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
             format!("{}\nThe picture is in {}.\n", report::text(&rows), path.display())
         }
     };
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(screen::show(&text)?)
 }
 
 /// All rows: for each subject and length, the plain way first.

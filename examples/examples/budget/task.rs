@@ -8,7 +8,7 @@ use refrain_nn::{CrossEntropyLoss, Embedding, GRU, LSTM, Linear, Module, Reducti
 use refrain_tensor::{Real, Tensor};
 use refrain_train::budget::{BPTT, Chunk, Plan, StepCosts};
 
-use crate::Fallible;
+use refrain_examples::program::Fallible;
 
 /// What goes back through time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,18 +22,17 @@ mod training;
 use std::process::ExitCode;
 
 use clap::Parser;
-use refrain_examples::{interrupt, screen};
+use refrain_examples::{
+    interrupt,
+    program::{self, Fallible},
+    screen,
+};
 use serde_json::{Value, json};
 
 use evaluation::evaluate;
 use model::CharModel;
 use options::{Arguments, Command, EvalOptions, SampleOptions, TrainOptions};
 use text::Text;
-
-type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
-
-/// The exit code of a program that was given what it cannot use.
-const BAD_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -47,19 +46,10 @@ fn main() -> ExitCode {
         Some(Command::Eval(options)) => eval(options, arguments.json),
     };
     let done = done.and_then(|summary| if arguments.json { say(&summary.to_string()) } else { Ok(()) });
-    match done {
-        Ok(()) => {
-            if interrupt::requested() {
-                ExitCode::from(interrupt::EXIT_CODE)
-            } else {
-                ExitCode::SUCCESS
-            }
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(BAD_INPUT)
-        }
+    if done.is_ok() && interrupt::requested() {
+        return ExitCode::from(interrupt::EXIT_CODE);
     }
+    program::end("char_lm", done)
 }
 
 /// Shows a line to whoever still reads.

@@ -10,7 +10,7 @@ use refrain_nn::{Embedding, GRU, LSTM, LSTMState, Linear, Module, RNN, Stream, m
 use refrain_tensor::Tensor;
 use refrain_train::Checkpoint;
 
-use crate::Fallible;
+use refrain_examples::program::Fallible;
 
 /// The kinds of recurrent layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,9 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_data::Vocabulary;
 use refrain_examples::sampling::draw;
 
-use crate::{Fallible, model::CharModel, options::SampleOptions};
+use refrain_examples::program::Fallible;
+
+use crate::{model::CharModel, options::SampleOptions};
 
 /// Gives `show` the prompt, and then each character as it is drawn, until that says no.
 pub(crate) fn sample(

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use refrain_data::Vocabulary;
 use refrain_tensor::Tensor;
 
-use crate::Fallible;
+use refrain_examples::program::Fallible;
 
 /// A text as the indices of its characters.
 pub(crate) struct Text {

@@ -14,21 +14,19 @@ mod measure;
 mod networks;
 mod report;
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-use refrain_examples::{bars, plot};
+use refrain_examples::{
+    bars, plot,
+    program::{self, Fallible, OutputFolder},
+    screen,
+};
 use refrain_nn::summary;
 
 use networks::{Network, Recurrent, SIDE};
 use report::Counted;
-
-type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Where a network's work goes: parameters, multiply-accumulates and time, layer by layer.
 #[derive(Parser)]
@@ -49,16 +47,11 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("costs: {error}");
-            ExitCode::from(2) // as for a wrong argument
-        }
-    }
+    program::end("costs", run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Fallible<()> {
+    let out = OutputFolder::open(&arguments.out)?;
     let (batch, repeats) = (usize::from(arguments.batch), usize::from(arguments.repeats));
     let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);
     let networks: [(&str, Box<dyn Network>); 3] = [
@@ -73,7 +66,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         counted.push(Counted { name, costs, times });
     }
 
-    let path = arguments.out.join("costs.svg");
+    let path = out.file("costs.svg");
     let (measures, groups) = report::bars(&counted);
     let title = format!("Where the work goes, {batch} images at once");
     plot::write(&path, &bars::svg(&title, &measures, &groups, 860)?)?;
@@ -93,11 +86,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
             path.display()
         )
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads along may stop early: `costs | head` is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(screen::show(&text)?)
 }
 
 const ABOUT_CONVOLUTIONS: &str = "\
