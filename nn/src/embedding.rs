@@ -1,5 +1,7 @@
 //! [`Embedding`]: a row of numbers for each word.
 
+use std::borrow::Cow;
+
 use rand::Rng;
 use refrain_autograd::{Parameter, Tape, Var};
 use refrain_tensor::{Index, Real, Shape, Tensor};
@@ -94,6 +96,23 @@ impl<T: Real> Embedding<T> {
         })?)
     }
 
+    /// The row of one index, `[embedding_dim]`, without a tape: what a [`Stream`](crate::Stream) takes as
+    /// input. Nothing is allocated, unless the table was set to a view whose rows do not lie in one piece.
+    ///
+    /// # Errors
+    /// [`Error::Row`] where the index has no row.
+    pub fn row(&self, index: usize) -> Result<Cow<'_, [T]>> {
+        let table = self.weight.value();
+        let [size, width] = [table.shape()[0], table.shape()[1]];
+        if index >= size {
+            return Err(Error::Row { op: "embedding", what: "index", index: index.to_i64(), size });
+        }
+        Ok(match table.as_slice() {
+            Some(rows) => Cow::Borrowed(&rows[index * width..(index + 1) * width]),
+            None => Cow::Owned(table.select(0, index)?.to_vec()),
+        })
+    }
+
     /// The shape of the output, for indices of this shape.
     pub(crate) fn output_shape(&self, indices: Shape) -> Result<Shape> {
         Ok(indices.inserted("embedding", indices.rank(), self.weight.value().shape()[1])?)
@@ -115,6 +134,19 @@ mod tests {
         let gradients = rows.backward_with(Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])).unwrap();
         let expected = Tensor::from([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [6.0, 8.0]]);
         assert_eq!(gradients.get(&table.weight), Some(&expected));
+    }
+
+    #[test]
+    fn a_row_is_that_of_the_table_however_it_lies() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let mut table = Embedding::<f64>::new(4, 2, &mut rng).unwrap();
+        let columns = Tensor::from([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]);
+        for value in [columns.transpose(0, 1).unwrap().contiguous(), columns.transpose(0, 1).unwrap()] {
+            table.weight.set(value).unwrap();
+            assert_eq!(table.row(2).unwrap()[..], [3.0, 7.0]);
+        }
+        let message = table.row(4).unwrap_err().to_string();
+        assert_eq!(message, "embedding: index 4 is not among the 4 rows");
     }
 
     #[test]

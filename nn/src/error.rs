@@ -107,6 +107,14 @@ pub enum Error {
     #[error("{op}: {what} holds {found} numbers, expected {} = {batch} sequences of {features}", batch * features)]
     StepLength { op: &'static str, what: &'static str, found: usize, batch: usize, features: usize },
 
+    /// A slice that does not hold whole rows, or not as many as there are.
+    #[error(
+        "{op}: {what} holds {found} numbers, expected {} = {rows} row{} of {features}",
+        rows.saturating_mul(*features),
+        if *rows == 1 { "" } else { "s" }
+    )]
+    Rows { op: &'static str, what: &'static str, found: usize, rows: usize, features: usize },
+
     /// Dropout that would act, without a random generator.
     #[error(
         "{op}: the layer has a dropout of {dropout} and the tape records, but there is no random generator; run it with layer.training(&mut rng)"

@@ -2,7 +2,10 @@
 
 use rand::Rng;
 use refrain_autograd::{Parameter, Var};
-use refrain_tensor::{Real, Shape, Tensor};
+use refrain_tensor::{
+    Real, Shape, Tensor,
+    kernels::product::{Matrix, Product},
+};
 
 use crate::{Error, Result, init::uniform_by_fan, module};
 
@@ -104,6 +107,49 @@ impl<T: Real> Linear<T> {
         })?)
     }
 
+    /// The layer without a tape, on slices: reads `input`, `[rows, in_features]`, and writes `output`,
+    /// `[rows, out_features]`, both row-major. The numbers are those of [`Linear::forward`], bit for bit.
+    /// With one row nothing is allocated, unless the weights were set to a view that does not lie in one
+    /// piece. So a [`Stream`](crate::Stream) goes on to what a model has behind it.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] where a slice has another length; `output` is as it was.
+    ///
+    /// ```
+    /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    /// use refrain_nn::{GRU, Linear};
+    /// let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    /// let (gru, head) = (GRU::<f32>::new(3, 8, &mut rng)?, Linear::new(8, 2, &mut rng)?);
+    /// let mut stream = gru.stream(1)?;
+    /// let (mut state, mut scores) = ([0.0; 8], [0.0; 2]);
+    /// stream.step(&[0.1, 0.2, 0.3], &mut state)?;
+    /// head.apply(&state, &mut scores)?;
+    /// assert_ne!(scores, [0.0; 2]);
+    /// let error = head.apply(&state[..5], &mut scores).unwrap_err();
+    /// assert_eq!(error.to_string(), "linear: input holds 5 numbers, expected 8 = 1 row of 8");
+    /// # Ok::<(), refrain_nn::Error>(())
+    /// ```
+    pub fn apply(&self, input: &[T], output: &mut [T]) -> Result<()> {
+        let (op, inputs, outputs) = ("linear", self.in_features(), self.out_features());
+        let rows = input.len().div_ceil(inputs);
+        let lengths = [("input", input.len(), inputs), ("output", output.len(), outputs)];
+        for (what, found, features) in lengths {
+            if found != rows.saturating_mul(features) {
+                return Err(Error::Rows { op, what, found, rows, features });
+            }
+        }
+        let weight = self.weight.value().to_slice();
+        let (x, w) = (Matrix::row_major(input, rows, inputs), Matrix::row_major(&weight, outputs, inputs));
+        Product::new(x, w.transposed(), T::ZERO, output).run();
+        if let Some(bias) = &self.bias {
+            let bias = bias.value().to_slice();
+            for row in output.chunks_exact_mut(outputs) {
+                row.iter_mut().zip(bias.iter()).for_each(|(y, &b)| *y = *y + b);
+            }
+        }
+        Ok(())
+    }
+
     /// The shape of the output, for an input of this shape.
     pub(crate) fn output_shape(&self, shape: Shape) -> Result<Shape> {
         let (op, axes, expected) = ("linear", "[.., features]", self.in_features());
@@ -140,6 +186,43 @@ mod tests {
             let x = Tensor::ones(Shape::new(&input).unwrap()).unwrap();
             assert_eq!(&layer.forward(&tape.constant(x)).unwrap().shape()[..], output);
         }
+    }
+
+    #[test]
+    fn without_a_tape_the_bits_are_the_same() {
+        for (inputs, outputs) in [(1, 1), (3, 2), (40, 7), (128, 100), (700, 600)] {
+            for rows in [0, 1, 2, 9] {
+                let mut layer = Linear::<f32>::new(inputs, outputs, &mut rng()).unwrap();
+                let x = Tensor::normal([rows, inputs], 0.0, 1.0, &mut rng()).unwrap();
+                for bias in [true, false] {
+                    layer.bias = layer.bias.take().filter(|_| bias);
+                    let mut output = vec![f32::NAN; rows * outputs];
+                    layer.apply(&x.to_slice(), &mut output).unwrap();
+                    let tape = Tape::inference();
+                    let expected = layer.forward(&tape.constant(x.clone())).unwrap().value().to_vec();
+                    assert_eq!(output, expected, "{rows} rows, {inputs} to {outputs}");
+                }
+            }
+        }
+        let mut layer = Linear::<f32>::without_bias(3, 2, &mut rng()).unwrap();
+        layer
+            .weight
+            .set(Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).transpose(0, 1).unwrap())
+            .unwrap();
+        let mut output = [0.0; 2];
+        layer.apply(&[1.0, 10.0, 100.0], &mut output).unwrap();
+        assert_eq!(output, [531.0, 642.0]);
+    }
+
+    #[test]
+    fn slices_that_hold_no_rows_are_refused() {
+        let layer = Linear::<f32>::new(4, 2, &mut rng()).unwrap();
+        let fail = |inputs: usize, outputs: usize| {
+            layer.apply(&vec![0.0; inputs], &mut vec![0.0; outputs]).unwrap_err().to_string()
+        };
+        assert_eq!(fail(5, 2), "linear: input holds 5 numbers, expected 8 = 2 rows of 4");
+        assert_eq!(fail(4, 4), "linear: output holds 4 numbers, expected 2 = 1 row of 2");
+        assert_eq!(fail(0, 2), "linear: output holds 2 numbers, expected 0 = 0 rows of 2");
     }
 
     #[test]

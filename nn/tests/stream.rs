@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::Tape;
-use refrain_nn::{Error, GRU, LSTM, LSTMState, Nonlinearity, RNN, Stream};
+use refrain_nn::{Embedding, Error, GRU, LSTM, LSTMState, Linear, Nonlinearity, RNN, Stream};
 use refrain_tensor::{Real, Tensor};
 
 /// Any of the family, with any number of layers.
@@ -151,6 +151,26 @@ fn a_step_allocates_nothing() {
             });
             assert_eq!(counted.count_total, 0, "kind {kind}, {hidden} units");
         }
+    }
+}
+
+/// From a word to the scores of the next one.
+#[test]
+fn a_model_of_words_allocates_nothing() {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    for (words, hidden) in [(30, 16), (2000, 300)] {
+        let embedding = Embedding::<f32>::new(words, 24, &mut rng).unwrap();
+        let gru = GRU::new(24, hidden, &mut rng).unwrap();
+        let head = Linear::new(hidden, words, &mut rng).unwrap();
+        let mut stream = gru.stream(1).unwrap();
+        let (mut state, mut scores) = (vec![0.0; hidden], vec![0.0; words]);
+        let mut read = |word: usize| {
+            stream.step(&embedding.row(word).unwrap(), &mut state).unwrap();
+            head.apply(&state, &mut scores).unwrap();
+        };
+        read(3);
+        let counted = allocation_counter::measure(|| (0..30).for_each(&mut read));
+        assert_eq!(counted.count_total, 0, "{words} words");
     }
 }
 

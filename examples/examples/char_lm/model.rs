@@ -148,7 +148,8 @@ impl CharModel {
             Recurrent::LSTM(layers) => layers.stream(1),
             Recurrent::GRU(layers) => layers.stream(1),
         }?;
-        Ok(Writer { model: self, stream, state: vec![0.0; self.head.in_features()] })
+        let (state, logits) = (vec![0.0; self.head.in_features()], vec![0.0; self.head.out_features()]);
+        Ok(Writer { model: self, stream, state, logits })
     }
 }
 
@@ -157,16 +158,15 @@ pub(crate) struct Writer<'m> {
     model: &'m CharModel,
     stream: Stream<f32>,
     state: Vec<f32>,
+    logits: Vec<f32>,
 }
 
 impl Writer<'_> {
     /// The logits of the characters that may follow this one.
-    pub(crate) fn read(&mut self, letter: usize) -> Fallible<Vec<f32>> {
-        let row = self.model.embedding.weight.value().select(0, letter)?;
-        self.stream.step(&row.to_slice(), &mut self.state)?;
-        let tape = Tape::inference();
-        let state = Tensor::from_vec(self.state.clone(), [1, self.state.len()])?;
-        Ok(self.model.head.forward(&tape.constant(state))?.value().to_vec())
+    pub(crate) fn read(&mut self, letter: usize) -> refrain_nn::Result<&[f32]> {
+        self.stream.step(&self.model.embedding.row(letter)?, &mut self.state)?;
+        self.model.head.apply(&self.state, &mut self.logits)?;
+        Ok(&self.logits)
     }
 }
 

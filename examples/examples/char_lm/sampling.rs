@@ -28,7 +28,7 @@ pub(crate) fn sample(
     }
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
     let mut writer = model.writer()?;
-    let mut logits = Vec::new();
+    let mut logits: &[f32] = &[];
     for letter in prompt.chars() {
         let unknown = |_| format!("--prompt: {letter:?} is not a character of the model");
         logits = writer.read(vocabulary.index(&letter).map_err(unknown)?)?;
@@ -38,7 +38,7 @@ pub(crate) fn sample(
     }
     for _ in 0..options.length {
         let chance = rng.random();
-        let letter = draw(&logits, options.temperature, options.top_k, chance)
+        let letter = draw(logits, options.temperature, options.top_k, chance)
             .ok_or("the model knows no characters")?;
         if !show(*vocabulary.token(letter)?)? {
             break;

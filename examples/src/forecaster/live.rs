@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use refrain_nn::Stream;
+use refrain_nn::{Linear, Stream};
 
 use super::{Forecaster, Plan};
 use crate::program::Fallible;
@@ -22,7 +22,8 @@ pub struct Live {
     rows: usize,
     mean: Vec<f32>,
     scale: Vec<f32>,
-    head: (Vec<f32>, Vec<f32>),
+    head: Linear<f32>,
+    scores: Vec<f32>,
     features: Vec<f32>,
     state: Vec<f32>,
     forecast: Vec<f64>,
@@ -35,14 +36,13 @@ impl Forecaster {
     /// Those of [`Stream`].
     pub fn live(&self) -> Fallible<Live> {
         let stream = self.network.gru.stream(1)?;
-        let head = &self.network.head;
-        let bias = head.bias.as_ref().map_or_else(Vec::new, |bias| bias.value().to_vec());
         Ok(Live {
             targets: VecDeque::with_capacity(self.plan.season + 1),
             rows: 0,
             mean: self.plan.scaler.mean().to_vec(),
             scale: self.plan.scaler.scale().to_vec(),
-            head: (head.weight.value().to_vec(), bias),
+            head: self.network.head.clone(),
+            scores: vec![0.0; self.plan.horizon],
             features: Vec::with_capacity(stream.input_size()),
             state: vec![0.0; stream.output_size()],
             forecast: vec![0.0; self.plan.horizon],
@@ -90,10 +90,8 @@ impl Live {
         if self.rows < self.plan.window {
             return Ok(None);
         }
-        let (weight, bias) = &self.head;
-        let rows = weight.chunks_exact(self.state.len());
-        for (step, ((value, weights), bias)) in self.forecast.iter_mut().zip(rows).zip(bias).enumerate() {
-            let z = weights.iter().zip(&self.state).map(|(w, h)| w * h).sum::<f32>() + bias;
+        self.head.apply(&self.state, &mut self.scores)?;
+        for (step, (value, z)) in self.forecast.iter_mut().zip(&self.scores).enumerate() {
             let base = self.targets[season - Plan::base(season, step + 1)];
             *value = f64::from(base + z * self.plan.output_scale());
         }
