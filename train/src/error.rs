@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::Divergence;
+use crate::{Divergence, budget::ChunkError};
 
 /// The error of every fallible operation in this crate.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,10 @@ pub enum Error {
     /// A loss or a gradient that is not finite.
     #[error(transparent)]
     Diverged(#[from] Divergence),
+
+    /// A chunk of [`budget::BPTT`](crate::budget::BPTT) does not fit the stream.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
 
     /// A file of tensors is not one, or cannot be written.
     #[error(transparent)]
