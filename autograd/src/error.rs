@@ -54,8 +54,8 @@ pub enum Error {
     NotAPart { op: &'static str, part: Box<Shape>, input: Box<Shape> },
 
     /// An operation's backward failed.
-    #[error("backward of {op}: {source}")]
-    Backward { op: &'static str, source: refrain_tensor::Error },
+    #[error("backward of {op}: {cause}")]
+    Backward { op: &'static str, cause: refrain_tensor::Error },
 
     /// A value of another shape than the parameter that it is for.
     #[error("{op}: the parameter has shape {expected}, the value {found}")]

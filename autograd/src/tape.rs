@@ -205,7 +205,7 @@ impl<T: Real> Tape<T> {
         Ok(self.push(op, &inputs, value, || {
             Way::Op(Box::new(move |gradient, needs, sink| {
                 let needs = std::array::from_fn(|k| needs[k]);
-                let gradients = backward(gradient, needs).map_err(|source| Error::Backward { op, source })?;
+                let gradients = backward(gradient, needs).map_err(|cause| Error::Backward { op, cause })?;
                 send(gradients, sink)
             }))
         }))
@@ -227,7 +227,7 @@ impl<T: Real> Tape<T> {
         self.check(op, inputs)?;
         Ok(self.push(op, inputs, value, || {
             Way::Op(Box::new(move |gradient, needs, sink| {
-                let gradients = backward(gradient, needs).map_err(|source| Error::Backward { op, source })?;
+                let gradients = backward(gradient, needs).map_err(|cause| Error::Backward { op, cause })?;
                 if gradients.len() != needs.len() {
                     return Err(Error::GradientCount { op, found: gradients.len(), expected: needs.len() });
                 }
@@ -269,8 +269,7 @@ impl<T: Real> Tape<T> {
         let nothing = Tensor::from_vec(Vec::new(), [0]).map_err(Error::Tensor)?;
         let whole = self.push(op, inputs, nothing, || {
             let back: BackwardOfOutputs<T> = Box::new(move |gradients, needs, sink| {
-                let gradients =
-                    backward(gradients, needs).map_err(|source| Error::Backward { op, source })?;
+                let gradients = backward(gradients, needs).map_err(|cause| Error::Backward { op, cause })?;
                 if gradients.len() != needs.len() {
                     return Err(Error::GradientCount { op, found: gradients.len(), expected: needs.len() });
                 }

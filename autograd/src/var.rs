@@ -74,7 +74,7 @@ impl<'t, T: Real> Var<'t, T> {
     ) -> Self {
         self.tape.push(op, &[self], value, || {
             Way::Op(Box::new(move |gradient, _, sink| {
-                let gradient = backward(gradient).map_err(|source| crate::Error::Backward { op, source })?;
+                let gradient = backward(gradient).map_err(|cause| crate::Error::Backward { op, cause })?;
                 sink(0, gradient)
             }))
         })

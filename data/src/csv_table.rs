@@ -63,7 +63,7 @@ impl Table {
         let file = path.as_ref().display().to_string();
         match std::fs::read(path) {
             Ok(bytes) => Self::from_bytes(file, &bytes),
-            Err(source) => Err(Error::Read { file, source }),
+            Err(cause) => Err(Error::Read { file, cause }),
         }
     }
 
@@ -75,7 +75,7 @@ impl Table {
         let (file, mut bytes) = (name.into(), Vec::new());
         match reader.read_to_end(&mut bytes) {
             Ok(_) => Self::from_bytes(file, &bytes),
-            Err(source) => Err(Error::Read { file, source }),
+            Err(cause) => Err(Error::Read { file, cause }),
         }
     }
 
@@ -268,7 +268,7 @@ impl<'a> Rows<'a> {
         match self.reader.read_record(&mut row) {
             Ok(true) => {}
             Ok(false) => return Ok(None),
-            Err(error) => return Err(Error::Read { file: self.file.to_owned(), source: error.into() }),
+            Err(error) => return Err(Error::Read { file: self.file.to_owned(), cause: error.into() }),
         }
         // The reader takes a row to begin where the last one ended, before any line breaks that
         // lie between them; the line to name is the one where the first field stands.

@@ -100,8 +100,8 @@ pub enum Error {
     FeatureCount { op: &'static str, expected: usize, shape: Box<Shape> },
 
     /// A file that cannot be read.
-    #[error("{file}: {source}")]
-    Read { file: String, source: std::io::Error },
+    #[error("{file}: {cause}")]
+    Read { file: String, cause: std::io::Error },
 
     /// A file that is not UTF-8.
     #[error("{file}:{line}: not valid UTF-8")]

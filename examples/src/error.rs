@@ -16,16 +16,16 @@ pub enum Error {
     NotATime { text: String },
 
     /// A file that cannot be read.
-    #[error("cannot read {}: {source}; name another file with --csv", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot read {}: {cause}; name another file with --csv", path.display())]
+    Read { path: PathBuf, cause: std::io::Error },
 
     /// A folder that cannot be made or written to.
-    #[error("cannot write to {}: {source}; name a folder that you may write to with --out", path.display())]
-    Folder { path: PathBuf, source: std::io::Error },
+    #[error("cannot write to {}: {cause}; name a folder that you may write to with --out", path.display())]
+    Folder { path: PathBuf, cause: std::io::Error },
 
     /// A folder that cannot be made.
-    #[error("cannot write {}: {source}", path.display())]
-    Write { path: PathBuf, source: std::io::Error },
+    #[error("cannot write {}: {cause}", path.display())]
+    Write { path: PathBuf, cause: std::io::Error },
 
     /// A tensor of another shape than a table or a panel shows.
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub enum Error {
 
     /// Ctrl-C cannot be listened to.
     #[error("cannot listen to Ctrl-C: {0}")]
-    Interrupt(#[source] ctrlc::Error),
+    Interrupt(ctrlc::Error),
 
     /// A file that cannot be written.
     #[error(transparent)]
@@ -41,7 +41,13 @@ pub enum Error {
 
     /// The plotting library refused to draw.
     #[error("plot: {0}")]
-    Draw(#[from] plotters::drawing::DrawingAreaErrorKind<std::io::Error>),
+    Draw(plotters::drawing::DrawingAreaErrorKind<std::io::Error>),
+}
+
+impl From<plotters::drawing::DrawingAreaErrorKind<std::io::Error>> for Error {
+    fn from(cause: plotters::drawing::DrawingAreaErrorKind<std::io::Error>) -> Self {
+        Error::Draw(cause)
+    }
 }
 
 /// The result of a fallible operation.

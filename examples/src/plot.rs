@@ -263,7 +263,7 @@ impl Panel {
 /// [`Error::Write`] for the folder, [`Error::File`] for the file.
 pub fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
+        fs::create_dir_all(folder).map_err(|cause| Error::Write { path: folder.to_owned(), cause })?;
     }
     write_atomically(path, text.as_bytes()).map_err(|error| Error::File(error.into()))
 }

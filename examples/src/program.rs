@@ -34,7 +34,7 @@ pub fn read_csv<T, E: Into<Box<dyn error::Error + Send + Sync>>>(
     path: &Path,
     parse: impl FnOnce(&str, &[u8]) -> std::result::Result<T, E>,
 ) -> Fallible<T> {
-    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|cause| Error::Read { path: path.to_owned(), cause })?;
     let hint = |error: E| format!("{} (--help says what the CSV file should hold)", error.into()).into();
     parse(&path.display().to_string(), &bytes).map_err(hint)
 }
@@ -56,7 +56,7 @@ impl OutputFolder {
         let tried = fs::create_dir_all(path)
             .and_then(|()| fs::write(&probe, []))
             .and_then(|()| fs::remove_file(&probe));
-        tried.map_err(|source| Error::Folder { path: path.to_owned(), source })?;
+        tried.map_err(|cause| Error::Folder { path: path.to_owned(), cause })?;
         Ok(Self(path.to_owned()))
     }
 

@@ -27,7 +27,8 @@ pub trait Optimizer<T: Real> {
     /// [`Error::Option`](crate::Error::Option) where an option or the learning rate is out of
     /// range, [`Error::NoGradient`](crate::Error::NoGradient) where a parameter has no gradient,
     /// and [`Error::GradientShape`](crate::Error::GradientShape) where it has one of another shape.
-    /// After an error every parameter is as it was.
+    /// After an error every parameter is as it was; [`Error::with_names`](crate::Error::with_names)
+    /// gives the error the parameter's name.
     fn step<'p>(
         &mut self,
         parameters: impl IntoIterator<Item = &'p mut Parameter<T>>,

@@ -59,7 +59,7 @@ impl<S> States<S> {
                 if !buffer.is_empty() {
                     let tensor = Tensor::from_vec(std::mem::take(buffer), *parameter.value().shape());
                     let tensor =
-                        tensor.map_err(|source| Error::StateTensor { name: name.to_owned(), source })?;
+                        tensor.map_err(|cause| Error::StateTensor { name: name.to_owned(), cause })?;
                     state.tensors.insert(what.to_owned(), tensor);
                 }
             }

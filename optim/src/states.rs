@@ -68,6 +68,8 @@ impl<S: Default> States<S> {
             let gradient = gradients.get(parameter).ok_or_else(|| Error::NoGradient {
                 op,
                 position,
+                id: parameter.id(),
+                name: None,
                 shape: shape.into(),
             })?;
             if *gradient.shape() != shape {

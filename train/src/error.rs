@@ -10,15 +10,17 @@ use crate::{Divergence, budget::ChunkError};
 #[allow(missing_docs)] // the fields are what the messages name them
 pub enum Error {
     /// A checkpoint that cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Read { path: String, source: io::Error },
+    #[error("cannot read {path}: {cause}")]
+    Read { path: String, cause: io::Error },
 
     /// The contents of a file are not what is needed.
-    #[error("{path}: {source}")]
-    Contents { path: String, source: Box<Error> },
+    #[error("{path}: {cause}")]
+    Contents { path: String, cause: Box<Error> },
 
     /// A safetensors file that is something else.
-    #[error("this is no checkpoint of a training (its header has no format)")]
+    #[error(
+        "this is no checkpoint of a training, but another safetensors file; weights alone are read by refrain_weights::load"
+    )]
     NotACheckpoint,
 
     /// The checksum is not that of the contents.
@@ -50,8 +52,8 @@ pub enum Error {
     Entry { what: &'static str, name: String, text: String, expected: &'static str },
 
     /// A random generator whose state is no text.
-    #[error("the state of the random generator {name:?} cannot be written: {source}")]
-    Generator { name: String, source: serde_json::Error },
+    #[error("the state of the random generator {name:?} cannot be written: {cause}")]
+    Generator { name: String, cause: serde_json::Error },
 
     /// A loss or a gradient that is not finite.
     #[error(transparent)]

@@ -135,7 +135,17 @@ fn what_is_of_another_kind_says_so() {
         "the checkpoint has format version 2, this program reads version 1; resume with the program that wrote it"
     );
     let weights = refrain_weights::to_bytes(&StateDict::of(&gru(1))).unwrap();
-    assert!(matches!(Checkpoint::<f32>::from_bytes(&weights), Err(Error::NotACheckpoint)));
+    let error = Checkpoint::<f32>::from_bytes(&weights).unwrap_err();
+    assert!(matches!(error, Error::NotACheckpoint) && error.to_string().contains("refrain_weights::load"));
+    let path = std::env::temp_dir().join(format!("refrain-not-weights-{}.safetensors", std::process::id()));
+    checkpoint.save(&path).unwrap();
+    let message = refrain_weights::load(&path, &mut gru(1)).unwrap_err().to_string();
+    std::fs::remove_file(&path).unwrap();
+    assert!(
+        message.contains(".safetensors: this is a checkpoint of a training, which holds more")
+            && message.contains("Checkpoint::load of refrain-train"),
+        "{message}"
+    );
 
     let mut model = gru(1);
     let before = StateDict::of(&model);
@@ -193,4 +203,26 @@ fn files_keep_the_old_checkpoint_until_the_new_one_is_whole() {
     assert!(message.contains("run.safetensors: not a whole safetensors file: "), "{message}");
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(Checkpoint::<f32>::load(&path).unwrap_err().to_string().starts_with("cannot read "));
+}
+
+/// Whoever prints an error and then what it comes from reads nothing twice.
+#[test]
+fn a_message_is_whole_and_its_sources_do_not_repeat_it() {
+    let path = std::env::temp_dir().join(format!("refrain-cut-off-{}.safetensors", std::process::id()));
+    std::fs::write(&path, b"{}").unwrap();
+    let errors = [
+        Checkpoint::<f32>::load(&path).unwrap_err(),
+        Checkpoint::<f32>::load(path.with_extension("nothing")).unwrap_err(),
+        refrain_weights::load(&path, &mut gru(1)).unwrap_err().into(),
+    ];
+    std::fs::remove_file(&path).unwrap();
+    for error in errors {
+        let text = error.to_string();
+        assert!(text.contains("refrain-cut-off") && text.matches(": ").count() >= 1, "{text}");
+        let mut source = std::error::Error::source(&error);
+        while let Some(inner) = source {
+            assert!(!text.contains(&inner.to_string()), "{text} repeats {inner}");
+            source = inner.source();
+        }
+    }
 }

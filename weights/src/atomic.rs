@@ -34,7 +34,7 @@ use crate::{Error, Result};
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    replace(&place, bytes).map_err(|source| Error::failed("write", path, source))
+    replace(&place, bytes).map_err(|cause| Error::failed("write", path, cause))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -65,7 +65,7 @@ pub fn from_bytes<T: Real>(bytes: &[u8]) -> Result<StateDict<T>> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| Error::Format(error.to_string()))?;
     let mut entries = Vec::with_capacity(file.len());
     for (name, view) in file.iter() {
-        let shape = |source| Error::Shape { name: name.to_owned(), source };
+        let shape = |cause| Error::Shape { name: name.to_owned(), cause };
         let values = values::<T>(name, &view)?;
         let size = Shape::new(view.shape()).map_err(shape)?;
         entries.push((name.to_owned(), Tensor::from_vec(values, size).map_err(shape)?));

@@ -9,9 +9,9 @@ use std::{
 use refrain_nn::{Module, Real, StateDict};
 
 use crate::{
-    Error, Metadata, Result, from_bytes,
+    CHECKPOINT, Error, Metadata, Result, from_bytes,
     metadata::{LENGTH, header_length, parse},
-    to_bytes, to_bytes_with, write_atomically,
+    metadata_in, to_bytes, to_bytes_with, write_atomically,
 };
 
 /// Writes a model's parameters to a safetensors file. The file appears whole or not at all, as
@@ -51,7 +51,7 @@ pub fn save_with<T: Real>(path: impl AsRef<Path>, model: &impl Module<T>, metada
 /// [`Error::File`], and [`Error::Contents`] around [`Error::Format`].
 pub fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
     let path = path.as_ref();
-    let failed = |source| Error::failed("read", path, source);
+    let failed = |cause| Error::failed("read", path, cause);
     let mut file = File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let mut first = [0; LENGTH];
@@ -69,7 +69,7 @@ pub fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
 ///
 /// # Errors
 /// [`Error::File`], and [`Error::Contents`] around those of [`from_bytes`] and
-/// [`StateDict::load_into`].
+/// [`StateDict::load_into`], and around [`Error::Checkpoint`] for a checkpoint of a training.
 ///
 /// ```
 /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -85,7 +85,10 @@ pub fn metadata(path: impl AsRef<Path>) -> Result<Metadata> {
 /// ```
 pub fn load<T: Real>(path: impl AsRef<Path>, model: &mut impl Module<T>) -> Result<()> {
     let path = path.as_ref();
-    let bytes = fs::read(path).map_err(|source| Error::failed("read", path, source))?;
-    let loaded = from_bytes::<T>(&bytes).and_then(|state| Ok(state.load_into(model)?));
-    loaded.map_err(|error| error.at(path))
+    let bytes = fs::read(path).map_err(|cause| Error::failed("read", path, cause))?;
+    let state = from_bytes::<T>(&bytes).and_then(|state| match metadata_in(&bytes)?.get("format") {
+        Some(format) if format == CHECKPOINT => Err(Error::Checkpoint),
+        _ => Ok(state),
+    });
+    state.and_then(|state| Ok(state.load_into(model)?)).map_err(|error| error.at(path))
 }

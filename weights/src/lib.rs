@@ -11,7 +11,7 @@ pub use atomic::write_atomically;
 pub use bytes::{from_bytes, to_bytes, to_bytes_with};
 pub use error::{Error, Result};
 pub use file::{load, metadata, save, save_with};
-pub use metadata::{Metadata, metadata_in};
+pub use metadata::{CHECKPOINT, Metadata, metadata_in};
 
 /// The crate of the models.
 pub use refrain_nn as nn;

@@ -11,6 +11,10 @@ use crate::{Error, Result};
 /// `safetensors.safe_open(path, "pt").metadata()`.
 pub type Metadata = BTreeMap<String, String>;
 
+/// What the metadata of a training's checkpoint say under `format`. The train crate writes these;
+/// [`load`](crate::load) tells them from files of weights.
+pub const CHECKPOINT: &str = "refrain checkpoint";
+
 /// The name under which the header of the format holds the metadata.
 const KEY: &str = "__metadata__";
 

@@ -9,6 +9,7 @@ mod file_shape;
 mod hash_order;
 mod manifest;
 mod unsafe_places;
+mod whole_messages;
 mod workspace;
 
 use std::fmt;
@@ -51,6 +52,7 @@ const RULES: &[Rule] = &[
     Rule { name: "hash-order", check: hash_order::hash_order_is_never_observed },
     Rule { name: "clean-libraries", check: clean_libraries::libraries_assume_no_system },
     Rule { name: "rayon-in-tensor", check: clean_libraries::rayon_is_named_in_tensor_alone },
+    Rule { name: "whole-messages", check: whole_messages::messages_are_whole },
     Rule { name: "documents", check: documents::documents_are_there },
     Rule { name: "documents-run", check: documents::code_in_documents_runs },
     Rule { name: "changelog", check: documents::changelog_has_an_unreleased_section },
@@ -86,6 +88,7 @@ mod tests {
             ("nn/src/utils.rs", &"//\n".repeat(401)),
             ("tensor/src/view.rs", "unsafe { f() }\n"),
             ("tensor/src/kernels.rs", "unsafe { f() }\n"),
+            ("train/src/error.rs", "#[error(\"{0}\")]\nRead(#[from] Error),\n"),
             ("examples/examples/parade.rs", "fn main() {}\n"),
         ]);
         let violations = violations(&workspace);

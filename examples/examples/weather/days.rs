@@ -33,8 +33,8 @@ pub(crate) enum DaysError {
     NoDays { file: String },
 
     /// A field of the column `date` that is no date.
-    #[error("{file}:{line}: column \"date\": {source}")]
-    Date { file: String, line: usize, source: refrain_examples::Error },
+    #[error("{file}:{line}: column \"date\": {cause}")]
+    Date { file: String, line: usize, cause: refrain_examples::Error },
 
     /// A day is missing or comes twice, so that the next row is not the next day.
     #[error("{file}:{line}: column \"date\": {found} comes after {previous}, expected {}", previous.next())]
@@ -61,7 +61,7 @@ impl Days {
         for (row, text) in table.text("date")?.iter().enumerate() {
             let line = || table.line(row).unwrap_or_default();
             let found =
-                text.parse().map_err(|source| DaysError::Date { file: name(), line: line(), source })?;
+                text.parse().map_err(|cause| DaysError::Date { file: name(), line: line(), cause })?;
             if let Some(&previous) = dates.last().filter(|previous| previous.next() != found) {
                 return Err(DaysError::NotTheNextDay { file: name(), line: line(), found, previous });
             }

@@ -25,7 +25,7 @@ impl<T: Real> Checkpoint<T> {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let name = || path.display().to_string();
-        let bytes = fs::read(path).map_err(|source| Error::Read { path: name(), source })?;
-        Self::from_bytes(&bytes).map_err(|source| Error::Contents { path: name(), source: source.into() })
+        let bytes = fs::read(path).map_err(|cause| Error::Read { path: name(), cause })?;
+        Self::from_bytes(&bytes).map_err(|error| Error::Contents { path: name(), cause: error.into() })
     }
 }

@@ -18,12 +18,11 @@ use std::collections::BTreeMap;
 use refrain_nn::{Real, StateDict};
 use refrain_optim::{OptimizerState, ParameterState};
 use refrain_tensor::Tensor;
-use refrain_weights::{Metadata, from_bytes, metadata_in, to_bytes_with};
+use refrain_weights::{CHECKPOINT as FORMAT, Metadata, from_bytes, metadata_in, to_bytes_with};
 
 use super::{Checkpoint, Progress, entry, find};
 use crate::{Error, Result};
 
-const FORMAT: &str = "refrain checkpoint";
 const VERSION: u32 = 1;
 const OPTIMIZER: &str = "optimizer";
 

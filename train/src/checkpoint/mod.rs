@@ -50,6 +50,34 @@ use crate::{Error, Result};
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// **In the middle of an epoch** the order of the batches must come back as well. It is drawn where
+/// the epoch begins, so keep the generator as it was there, and the number of the next batch; a resumed
+/// epoch draws the same order and leaves out the batches that were seen. What draws in between, such as
+/// dropout, takes a generator of its own, kept as it is now.
+///
+/// ```
+/// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+/// use refrain_autograd::Parameter;
+/// use refrain_data::Loader;
+/// use refrain_tensor::Tensor;
+/// use refrain_train::{Checkpoint, Error};
+/// # let model = Parameter::new(Tensor::from([0.0f32]));
+/// let items: Vec<u32> = (0..12).collect();
+/// let mut order = Xoshiro256PlusPlus::seed_from_u64(7);
+/// let at_start = order.clone();
+/// let batches: Vec<_> = Loader::new(&items, 4)?.shuffled(&mut order)?.batches().collect::<Result<_, _>>()?;
+///
+/// let mut checkpoint = Checkpoint::new("model", &model); // after the first batch
+/// checkpoint.progress.position = 1;
+/// checkpoint.set_rng("order at the start of the epoch", &at_start)?;
+///
+/// let mut order: Xoshiro256PlusPlus = checkpoint.rng("order at the start of the epoch")?;
+/// let loader = Loader::new(&items, 4)?.shuffled(&mut order)?;
+/// let mut left = loader.batches().skip(checkpoint.progress.position as usize);
+/// assert_eq!(left.next().expect("the second of three")?, batches[1]);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint<T: Real> {
     /// Where the training stands.
@@ -112,7 +140,7 @@ impl<T: Real> Checkpoint<T> {
     /// [`Error::Generator`].
     pub fn set_rng(&mut self, name: &str, rng: &impl Serialize) -> Result<()> {
         let state = serde_json::to_string(rng);
-        let state = state.map_err(|source| Error::Generator { name: name.to_owned(), source })?;
+        let state = state.map_err(|cause| Error::Generator { name: name.to_owned(), cause })?;
         self.generators.insert(name.to_owned(), state);
         Ok(())
     }
