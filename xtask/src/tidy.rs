@@ -3,10 +3,12 @@
 //! A rule is a function from the [`Workspace`] to its [`Violation`]s and a line in [`RULES`].
 
 mod clean_libraries;
+mod commands;
 mod dependencies;
 mod documents;
 mod file_shape;
 mod hash_order;
+mod links;
 mod manifest;
 mod unsafe_places;
 mod whole_messages;
@@ -55,6 +57,9 @@ const RULES: &[Rule] = &[
     Rule { name: "whole-messages", check: whole_messages::messages_are_whole },
     Rule { name: "documents", check: documents::documents_are_there },
     Rule { name: "documents-run", check: documents::code_in_documents_runs },
+    Rule { name: "commands", check: commands::commands_can_be_typed },
+    Rule { name: "links", check: links::links_lead_somewhere },
+    Rule { name: "pictures", check: links::pictures_are_shown },
     Rule { name: "changelog", check: documents::changelog_has_an_unreleased_section },
     Rule { name: "examples-run", check: documents::examples_have_a_short_run },
 ];
@@ -82,7 +87,8 @@ mod tests {
         let workspace = Workspace::from_files(&[
             ("CHANGELOG.md", "# Changelog\n"),
             ("attic/Cargo.toml", "[package]\n"),
-            ("docs/untested.md", "```rust\nf();\n```\n"),
+            ("docs/untested.md", "```rust\nf();\n```\n[x](nowhere.md) `cargo xtask parade`\n"),
+            ("docs/pictures/forgotten.svg", "<svg/>\n"),
             ("nn/Cargo.toml", "[dependencies]\nrefrain-data = \"0.1\"\n"),
             ("nn/src/lib.rs", "use std::fs;\nuse std::collections::HashMap;\nuse rayon::prelude::*;\n"),
             ("nn/src/utils.rs", &"//\n".repeat(401)),

@@ -55,8 +55,7 @@ fn rust_blocks(text: &str) -> Vec<(usize, Vec<&str>)> {
     let mut fence: Option<&str> = None;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_start();
-        let length = |mark: char| line.len() - line.trim_start_matches(mark).len();
-        let mark = &line[..length('`').max(length('~'))];
+        let mark = fence_mark(line);
         match fence {
             Some(open) if mark.starts_with(open) && line.trim_end() == mark => fence = None,
             None if mark.len() >= 3 => {
@@ -75,6 +74,28 @@ fn rust_blocks(text: &str) -> Vec<(usize, Vec<&str>)> {
         }
     }
     blocks
+}
+
+/// The lines of a Markdown text that stand in no block of code, with their numbers.
+pub(super) fn outside_blocks(text: &str) -> Vec<(usize, &str)> {
+    let mut fence: Option<&str> = None;
+    let mut lines = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let mark = fence_mark(line.trim_start());
+        match fence {
+            Some(open) if mark.starts_with(open) && line.trim() == mark => fence = None,
+            None if mark.len() >= 3 => fence = Some(mark),
+            None => lines.push((index + 1, line)),
+            Some(_) => {}
+        }
+    }
+    lines
+}
+
+/// The backticks or tildes that a line begins with.
+fn fence_mark(line: &str) -> &str {
+    let length = |mark: char| line.len() - line.trim_start_matches(mark).len();
+    &line[..length('`').max(length('~'))]
 }
 
 /// An example that nobody runs stops working.

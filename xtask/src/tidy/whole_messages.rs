@@ -1,7 +1,7 @@
 //! Errors that say everything at once, and once.
 
 use super::{Found, Workspace};
-use crate::source::mentions;
+use crate::{house, source::mentions};
 
 /// The message of an error holds that of its cause, so the cause is not given as a source as well: a
 /// program that prints the chain would print it twice.
@@ -11,6 +11,10 @@ use crate::source::mentions;
 pub(super) fn messages_are_whole(workspace: &Workspace) -> Vec<Found> {
     let mut found = Vec::new();
     for (path, source) in &workspace.sources {
+        // The program of parity prints its errors as they are, and nobody else sees them.
+        if house::crate_of(path).is_none_or(|member| !member.has_library_target()) {
+            continue;
+        }
         // Whether the variant at hand, if any, passes on another error as it is.
         let mut transparent = None;
         for (number, line) in source.numbered_outside_tests() {

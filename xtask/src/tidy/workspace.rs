@@ -14,6 +14,8 @@ pub(crate) struct Workspace {
     pub(super) sources: BTreeMap<String, Source>,
     /// The Markdown files and licences, by path.
     pub(super) documents: BTreeMap<String, String>,
+    /// The paths of all files and folders, of any kind.
+    pub(super) paths: BTreeSet<String>,
     /// The documents that are the documentation of an item, so that their code runs among the doc
     /// tests of its crate.
     pub(super) doc_tested: BTreeSet<String>,
@@ -32,6 +34,7 @@ impl Workspace {
         let mut workspace = Workspace::empty();
         for (name, is_folder) in list(root)? {
             let path = root.join(&name);
+            workspace.paths.insert(name.clone());
             if !is_folder {
                 workspace.read_file(&path, &name)?;
             } else if name == DOCS || path.join("Cargo.toml").is_file() {
@@ -46,6 +49,9 @@ impl Workspace {
     pub(super) fn from_files(files: &[(&str, &str)]) -> Self {
         let mut workspace = Workspace::empty();
         for (path, text) in files {
+            let folders = path.match_indices('/').map(|(end, _)| path[..end].to_owned());
+            workspace.paths.extend(folders);
+            workspace.paths.insert((*path).to_owned());
             workspace.add(path, text);
         }
         workspace
@@ -57,12 +63,14 @@ impl Workspace {
             sources: BTreeMap::new(),
             documents: BTreeMap::new(),
             doc_tested: BTreeSet::new(),
+            paths: BTreeSet::new(),
         }
     }
 
     fn read_folder(&mut self, folder: &Path, relative: &str) -> Result<(), String> {
         for (name, is_folder) in list(folder)? {
             let (path, relative) = (folder.join(&name), format!("{relative}/{name}"));
+            self.paths.insert(relative.clone());
             if is_folder {
                 self.read_folder(&path, &relative)?;
             } else {
@@ -100,11 +108,16 @@ fn included_document(path: &str, line: &str) -> Option<String> {
         .iter()
         .find_map(|start| line.strip_prefix(start))?;
     let (relative, _) = rest.split_once('"')?;
-    let (folder, _) = path.rsplit_once('/')?;
-    let mut parts: Vec<&str> = folder.split('/').collect();
+    joined(path, relative)
+}
+
+/// The path that `relative` leads to from the file at `path`; `None` where it leaves the workspace.
+pub(super) fn joined(path: &str, relative: &str) -> Option<String> {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts.pop();
     for part in relative.split('/') {
         match part {
-            "." => {}
+            "." | "" => {}
             ".." => _ = parts.pop()?,
             name => parts.push(name),
         }
