@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Runs the Python blocks of the lecture, each on its own, as the Rust blocks are run by cargo.
+"""Runs the Python blocks of the documents, each on its own, as the Rust blocks are run by cargo.
 
     python3 docs/run_python.py [FILE...]
 
-Needs torch. Without files it runs both editions of the lecture. Prints a line for each file, or where a block fails
-its traceback, with the lines of the document, and exits with 1.
+Needs torch and safetensors. Without files it runs all documents that have Python blocks, those of the lecture and of
+the READMEs. Blocks run in a temporary folder. Prints a line for each file, or where a block fails its traceback, with
+the lines of the document, and exits with 1.
 """
-import pathlib, sys, traceback
+import os, pathlib, sys, tempfile, traceback
 
-HERE = pathlib.Path(__file__).resolve().parent
-LECTURE = sorted(HERE.glob("lecture*.md"))
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def python_blocks(document):
@@ -33,10 +33,19 @@ def run(path):
         except Exception:
             failures += 1
             traceback.print_exc()
-    print(f"{path.name}: {count - failures} of {count} Python blocks ran")
+    print(f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}: {count - failures} of {count} Python blocks ran")
     return count > 0 and failures == 0
 
 
+def documents_with_python():
+    documents = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")])
+    return [path for path in documents if any(python_blocks(path.read_text(encoding="utf-8")))]
+
+
 if __name__ == "__main__":
-    paths = [pathlib.Path(name) for name in sys.argv[1:]] or LECTURE
-    sys.exit(not all([run(path) for path in paths]))
+    paths = [pathlib.Path(name).resolve() for name in sys.argv[1:]] or documents_with_python()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        failed = not all([run(path) for path in paths])
+        os.chdir(ROOT)
+    sys.exit(failed)

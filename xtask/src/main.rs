@@ -18,6 +18,7 @@ mod examples;
 mod house;
 mod lint;
 mod parity;
+mod python_blocks;
 mod source;
 mod step;
 mod temporary_folder;
@@ -40,8 +41,8 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "test",
-        arguments: "[CRATE…]",
-        summary: "run unit, property (PROPTEST_CASES=N) and doc tests of all crates or of those named",
+        arguments: "[CRATE…] [--python PATH]",
+        summary: "run unit, property (PROPTEST_CASES=N) and doc tests of all crates or of those named, and Python blocks",
         run: test::run,
     },
     Command {

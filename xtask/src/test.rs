@@ -1,20 +1,43 @@
-//! `cargo xtask test`: unit, property, integration and doc tests.
+//! `cargo xtask test`: unit, property, integration and doc tests, and the Python in the documents.
 
 use crate::house::{self, Crate};
+use crate::python_blocks;
 use crate::step::{Failure, Outcome, Step};
 
 /// Runs the tests of all crates, or of those named.
 ///
 /// The code blocks of each library's README run among its doc tests. The libraries are tested
 /// once more without default features, where nothing runs on threads, and the layers and the cases of
-/// PyTorch on each other path of the kernels.
+/// PyTorch on each other path of the kernels. Last come the Python blocks of the documents, where
+/// everything is tested or `--python` names an interpreter for them.
 ///
 /// # Errors
 ///
 /// The first step that fails, or a name that is no crate.
-pub(crate) fn run(names: &[String]) -> Outcome {
+pub(crate) fn run(arguments: &[String]) -> Outcome {
     let cases = std::env::var("PROPTEST_CASES").ok();
-    steps(names, cases.as_deref())?.iter().try_for_each(Step::run)
+    let (names, python) = understood(arguments)?;
+    steps(&names, cases.as_deref())?.iter().try_for_each(Step::run)?;
+    if names.is_empty() || python.is_some() { python_blocks::run(python.as_deref()) } else { Ok(()) }
+}
+
+/// The names of crates, and the interpreter behind `--python`.
+fn understood(arguments: &[String]) -> Result<(Vec<String>, Option<String>), Failure> {
+    let (mut names, mut python) = (Vec::new(), None);
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--python") {
+            Some("") => words.next().map(String::as_str),
+            Some(rest) if rest.starts_with('=') => Some(&rest[1..]),
+            _ => {
+                names.push(word.clone());
+                continue;
+            }
+        };
+        let missing = || Failure::Usage("error: --python takes the path of an interpreter".to_owned());
+        python = Some(value.filter(|path| !path.is_empty()).ok_or_else(missing)?.to_owned());
+    }
+    Ok((names, python))
 }
 
 fn steps(names: &[String], cases: Option<&str>) -> Result<Vec<Step>, Failure> {
@@ -76,6 +99,26 @@ mod tests {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let steps = steps(&names, cases).expect("known crates");
         steps.iter().map(Step::shown).collect()
+    }
+
+    #[test]
+    fn an_interpreter_can_be_named_anywhere() {
+        type Case<'a> = (&'a [&'a str], Option<(&'a [&'a str], Option<&'a str>)>);
+        let cases: [Case<'_>; 5] = [
+            (&[], Some((&[], None))),
+            (&["nn", "--python", "py", "data"], Some((&["nn", "data"], Some("py")))),
+            (&["--python=/a b/py"], Some((&[], Some("/a b/py")))),
+            (&["--python"], None),
+            (&["--python="], None),
+        ];
+        for (words, expected) in cases {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            let expected = expected.map(|(names, python)| {
+                (names.iter().map(|&name| name.to_owned()).collect(), python.map(str::to_owned))
+            });
+            assert_eq!(understood(&words).ok(), expected, "{words:?}");
+        }
+        assert!(steps(&["--pythn".to_owned()], None).is_err());
     }
 
     #[test]
