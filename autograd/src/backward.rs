@@ -59,14 +59,18 @@ impl<T: Real> Var<'_, T> {
     }
 }
 
+/// As many inputs as most nodes have.
+const FEW: usize = 8;
+
 impl<T: Real> Tape<T> {
     /// Calls the backwards from `start` down. The list is never borrowed during such a call, so
     /// that a backward may use the tape that it is on.
     fn go_back(&self, start: usize, cotangent: Tensor<T>) -> Result<Gradients<T>> {
         let mut slots = Slots((0..=start).map(|_| Slot::Empty).collect());
         slots.0[start] = Slot::One(cotangent);
-        let (mut parameters, mut variables) = (Vec::new(), Vec::new());
-        let (mut inputs, mut needs) = (Vec::new(), Vec::new());
+        let known = self.list().borrow().parameters.len();
+        let (mut parameters, mut variables) = (Vec::with_capacity(known), Vec::new());
+        let (mut inputs, mut needs) = (Vec::with_capacity(FEW), Vec::with_capacity(FEW));
         // The order of recording is a topological order: when a node's turn comes, everything
         // that uses it has had its own.
         for index in (0..=start).rev() {

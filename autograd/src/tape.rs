@@ -56,7 +56,7 @@ pub struct Tape<T> {
 pub(crate) struct List<T> {
     pub(crate) nodes: Vec<Node<T>>,
     pub(crate) inputs: Vec<u32>,
-    parameters: ByParameter<u32>,
+    pub(crate) parameters: ByParameter<u32>,
 }
 
 pub(crate) struct Node<T> {
@@ -266,18 +266,23 @@ impl<T: Real> Tape<T> {
         backward: impl FnOnce(Vec<Option<Tensor<T>>>, &[bool]) -> TensorResult<Vec<Option<Tensor<T>>>> + 'static,
     ) -> Result<Vec<Var<'_, T>>> {
         self.check(op, inputs)?;
-        let nothing = Tensor::from_vec(Vec::new(), [0]).map_err(Error::Tensor)?;
-        let whole = self.push(op, inputs, nothing, || {
-            let back: BackwardOfOutputs<T> = Box::new(move |gradients, needs, sink| {
-                let gradients = backward(gradients, needs).map_err(|cause| Error::Backward { op, cause })?;
-                if gradients.len() != needs.len() {
-                    return Err(Error::GradientCount { op, found: gradients.len(), expected: needs.len() });
-                }
-                send(gradients, sink)
-            });
-            Way::Outputs(values.len(), back)
+        if inputs.iter().all(|input| input.node().is_none()) {
+            return Ok(values.into_iter().map(|value| self.constant(value)).collect());
+        }
+        let back: BackwardOfOutputs<T> = Box::new(move |gradients, needs, sink| {
+            let gradients = backward(gradients, needs).map_err(|cause| Error::Backward { op, cause })?;
+            if gradients.len() != needs.len() {
+                return Err(Error::GradientCount { op, found: gradients.len(), expected: needs.len() });
+            }
+            send(gradients, sink)
         });
-        let output = |(k, value)| self.push(OUTPUT, &[&whole], value, || Way::Output(k));
+        // The node of the computation has no value of its own.
+        let way = Way::Outputs(values.len(), back);
+        let whole = self.append(op, Shape::from([0]), nodes_of(inputs), way);
+        let output = |(k, value): (usize, Tensor<T>)| {
+            let node = self.append(OUTPUT, *value.shape(), [whole], Way::Output(k));
+            Var::new(self, value, Some(node))
+        };
         Ok(values.into_iter().enumerate().map(output).collect())
     }
 
@@ -314,7 +319,7 @@ impl<T: Real> Tape<T> {
     }
 
     fn leaf(&self, op: &'static str, value: Tensor<T>, way: Way<T>) -> Var<'_, T> {
-        let node = self.records.then(|| self.append(op, *value.shape(), &[], way));
+        let node = self.records.then(|| self.append(op, *value.shape(), [], way));
         Var::new(self, value, node)
     }
 
@@ -327,16 +332,22 @@ impl<T: Real> Tape<T> {
         way: impl FnOnce() -> Way<T>,
     ) -> Var<'_, T> {
         let needed = inputs.iter().any(|input| input.node().is_some());
-        let node = needed.then(|| self.append(op, *value.shape(), inputs, way()));
+        let node = needed.then(|| self.append(op, *value.shape(), nodes_of(inputs), way()));
         Var::new(self, value, node)
     }
 
-    fn append(&self, op: &'static str, shape: Shape, inputs: &[&Var<'_, T>], way: Way<T>) -> u32 {
+    fn append(
+        &self,
+        op: &'static str,
+        shape: Shape,
+        inputs: impl IntoIterator<Item = u32>,
+        way: Way<T>,
+    ) -> u32 {
         let mut list = self.list.borrow_mut();
         let index = list.nodes.len();
         assert!(index < CONSTANT as usize, "a tape holds at most {CONSTANT} nodes");
         let first_input = u32::try_from(list.inputs.len()).expect("a tape holds at most 2^32 - 1 inputs");
-        list.inputs.extend(inputs.iter().map(|input| input.node().unwrap_or(CONSTANT)));
+        list.inputs.extend(inputs);
         list.nodes.push(Node { op, shape, first_input, way });
         index as u32
     }
@@ -368,6 +379,11 @@ fn reach(layout: &Layout) -> Option<(i128, i128)> {
         let end = stride as i128 * size.checked_sub(1)? as i128;
         Some((low.saturating_add(end.min(0)), high.saturating_add(end.max(0))))
     })
+}
+
+/// The nodes of some variables.
+fn nodes_of<T: Real>(inputs: &[&Var<'_, T>]) -> impl Iterator<Item = u32> {
+    inputs.iter().map(|input| input.node().unwrap_or(CONSTANT))
 }
 
 fn fresh_id() -> u64 {

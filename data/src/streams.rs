@@ -40,7 +40,7 @@ impl<T: Element> Streams<T> {
     ///
     /// # Errors
     /// [`Error::Zero`] for no streams or chunks of no steps; [`Error::StreamTooShort`] for fewer
-    /// than `streams` + 1 steps; [`Error::Tensor`] for a sequence of rank 0, or of 8 axes, which
+    /// than `streams` + 1 steps; [`Error::Tensor`] for a sequence of rank 0, or of the most axes that a tensor can have, which
     /// leaves none for the streams.
     pub fn new(sequence: &Tensor<T>, streams: usize, chunk: usize) -> Result<Self> {
         let op = "streams";
@@ -151,8 +151,8 @@ mod tests {
                 "streams: axis 0 is out of range for shape [] of rank 0",
             ),
             (
-                Streams::new(&Tensor::<u8>::zeros([2, 1, 1, 1, 1, 1, 1, 1]).unwrap(), 1, 1).unwrap_err(),
-                "streams: 9 axes, but a tensor has at most 8",
+                Streams::new(&Tensor::<u8>::zeros([2, 1, 1, 1, 1, 1]).unwrap(), 1, 1).unwrap_err(),
+                "streams: 7 axes, but a tensor has at most 6",
             ),
         ];
         for (error, message) in cases {

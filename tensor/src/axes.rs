@@ -44,7 +44,7 @@ impl From<RangeFull> for Axes {
 
 impl<const N: usize> From<[isize; N]> for Axes {
     fn from(axes: [isize; N]) -> Self {
-        const { assert!(N <= MAX_RANK, "a tensor has at most 8 axes") };
+        const { assert!(N <= MAX_RANK, "a tensor has at most MAX_RANK axes") };
         let mut named = [0; MAX_RANK];
         named[..N].copy_from_slice(&axes);
         Self { named, count: Some(N), keep: false }

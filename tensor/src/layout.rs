@@ -55,6 +55,11 @@ impl Layout {
         &self.shape
     }
 
+    /// The number of elements, which is known to fit.
+    pub(crate) fn numel(&self) -> usize {
+        self.shape.iter().product()
+    }
+
     /// The distance in the storage between neighbours along each axis.
     pub fn strides(&self) -> &[isize] {
         &self.strides[..self.shape.rank()]
@@ -254,7 +259,7 @@ impl Layout {
     /// # Errors
     /// [`Error::Reshape`] where the element counts differ, [`Error::TooLarge`].
     pub fn reshape(self, shape: Shape) -> Result<Option<Self>> {
-        if shape.checked_numel() != Some(self.shape.numel()) {
+        if shape.checked_numel() != Some(self.numel()) {
             return Err(Error::Reshape { op: "reshape", from: self.shape.into(), to: shape.into() });
         }
         shape.check_addressable("reshape")?;

@@ -198,6 +198,9 @@ pub(crate) fn reduce<T: Element>(
             None => Err(Error::EmptyReduction { op, shape: shape.into() }),
         };
     }
+    if let (Some(values), 1) = (tensor.as_slice(), result.numel()) {
+        return Ok(Tensor::computed(vec![fold_row(values, |x| x, f)], result));
+    }
     // Neighbouring axes of one kind count as one; each reduced group is folded away, last first,
     // and every step sees [outer, reduced, inner].
     let mut values = tensor.try_contiguous(op)?;

@@ -65,8 +65,8 @@ impl<T: Element> Tensor<T> {
     pub fn from_vec(values: Vec<T>, shape: impl Into<Shape>) -> Result<Self> {
         let shape = shape.into();
         let layout = Layout::contiguous("from_vec", shape)?;
-        if shape.numel() != values.len() {
-            let (count, expected) = (values.len(), shape.numel());
+        if layout.numel() != values.len() {
+            let (count, expected) = (values.len(), layout.numel());
             return Err(Error::ValueCount { op: "from_vec", count, expected, shape: shape.into() });
         }
         Ok(Self { storage: Storage::new(values), layout })
@@ -95,7 +95,7 @@ impl<T: Element> Tensor<T> {
 
     /// The number of elements.
     pub fn numel(&self) -> usize {
-        self.shape().numel()
+        self.layout.numel()
     }
 
     /// Whether there are no elements: a 0 in the shape.
@@ -126,11 +126,11 @@ impl<T: Element> Tensor<T> {
 
     /// The elements as one slice in logical order, where they lie so.
     pub fn as_slice(&self) -> Option<&[T]> {
-        if self.is_empty() {
-            return Some(&[]);
+        let (start, length) = (self.layout.offset(), self.numel());
+        match length {
+            0 => Some(&[]),
+            _ => self.is_contiguous().then(|| &self.storage.values[start..start + length]),
         }
-        let start = self.layout.offset();
-        self.is_contiguous().then(|| &self.storage.values[start..start + self.numel()])
     }
 
     /// The elements in logical order, to write to. Storage that is shared, or not contiguous, is

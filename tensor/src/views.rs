@@ -233,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn ranks_up_to_eight_and_no_further() {
+    fn ranks_up_to_the_limit_and_no_further() {
         let mut t = Tensor::scalar(1.0f32);
-        for rank in 1..=8 {
+        for rank in 1..=crate::MAX_RANK {
             t = t.unsqueeze(0).unwrap();
             assert_eq!(t.rank(), rank);
             assert_eq!(t.iter().count(), 1);
         }
-        assert_eq!(t.unsqueeze(0).unwrap_err().to_string(), "unsqueeze: 9 axes, but a tensor has at most 8");
+        assert_eq!(t.unsqueeze(0).unwrap_err().to_string(), "unsqueeze: 7 axes, but a tensor has at most 6");
     }
 
     #[test]

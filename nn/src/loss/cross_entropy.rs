@@ -81,13 +81,15 @@ impl<T: Real> CrossEntropyLoss<T> {
         check_target(*target.shape(), positions, *logits.shape())?;
         let classes = logits.shape()[axis];
         let ignored = |class: &I| class.to_i64() == self.ignore_index;
-        let indices = target.iter().enumerate().map(|(position, class)| match class.position(classes) {
-            _ if ignored(&class) => Ok(None),
-            Some(index) => Ok(Some(index)),
-            None => Err(Error::Class { op: OP, class: class.to_i64(), position, classes }),
-        });
-        let target = Target::Classes(indices.collect::<Result<_>>()?);
-        self.loss_of(logits, axis, positions, target)
+        let mut indices = Vec::with_capacity(target.numel());
+        for (position, class) in target.to_slice().iter().enumerate() {
+            indices.push(match class.position(classes) {
+                _ if ignored(class) => None,
+                Some(index) => Some(index),
+                None => return Err(Error::Class { op: OP, class: class.to_i64(), position, classes }),
+            });
+        }
+        self.loss_of(logits, axis, positions, Target::Classes(indices))
     }
 
     /// The loss against a distribution over the classes at every position.
@@ -157,8 +159,8 @@ impl<T: Real> CrossEntropyLoss<T> {
         let reduction = self.reduction;
         let loss = reduction.apply(Tensor::from_vec(losses, positions)?, divisor)?;
         Ok(logits.tape().record(OP, [logits], loss, move |g, _| {
-            let share = reduction.share(g, divisor).broadcast_to(positions)?.to_vec();
-            let gradient = rows.gradients(&log_probabilities.to_slice(), &share);
+            let share = reduction.share(g, divisor).broadcast_to(positions)?;
+            let gradient = rows.gradients(&log_probabilities.to_slice(), share.iter());
             let last = log_probabilities.rank() - 1;
             let gradient = Tensor::from_vec(gradient, log_probabilities.shape())?;
             // The class axis returns from the end to its place.
@@ -238,12 +240,12 @@ impl<T: Real> Rows<T> {
     }
 
     /// The gradient of Σ share · loss with respect to the logits: share (softmax(x) Σ q − q).
-    fn gradients(&self, log_probabilities: &[T], share: &[T]) -> Vec<T> {
+    fn gradients(&self, log_probabilities: &[T], share: impl Iterator<Item = T>) -> Vec<T> {
         // From the pool, for that is where the memory goes in the end.
         let mut gradients = T::room(log_probabilities.len()).unwrap_or_default();
         gradients.resize(log_probabilities.len(), T::zero());
         let rows = gradients.chunks_exact_mut(self.classes).zip(log_probabilities.chunks_exact(self.classes));
-        for (row, ((gradient, log), &share)) in rows.zip(share).enumerate() {
+        for (row, ((gradient, log), share)) in rows.zip(share).enumerate() {
             let mut total = T::zero();
             self.coefficients(row, |class, q| {
                 total = total + q;

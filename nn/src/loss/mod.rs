@@ -33,7 +33,11 @@ impl Reduction {
         Ok(match self {
             Self::None => losses,
             Self::Sum => losses.sum(..)?,
-            Self::Mean => losses.sum(..)?.map(|sum| sum / divisor),
+            Self::Mean => {
+                let mut mean = losses.sum(..)?;
+                mean.as_mut_slice().iter_mut().for_each(|sum| *sum = *sum / divisor);
+                mean
+            }
         })
     }
 

@@ -76,10 +76,11 @@ impl<T: Real> Sequence<T> {
             let place = |k: usize| given[..k].iter().filter(|&&given| given).count();
             let of = |k: usize| if given.get(k) == Some(&true) { g.get(place(k)) } else { &[] };
             let gradients = self.backward((&values, &masks), kept, [of(0), of(1), of(2)], needs);
-            let shaped = gradients.into_iter().zip(&shapes);
-            shaped
-                .map(|(gradient, shape)| gradient.map(|g| Tensor::from_vec(P::leave(g), shape)).transpose())
-                .collect()
+            let mut shaped = Vec::with_capacity(shapes.len());
+            for (gradient, shape) in gradients.into_iter().zip(&shapes) {
+                shaped.push(gradient.map(|g| Tensor::from_vec(P::leave(g), shape)).transpose()?);
+            }
+            Ok(shaped)
         })?)
     }
 

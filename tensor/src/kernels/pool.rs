@@ -70,7 +70,9 @@ pub(crate) fn room<T: Lanes>(count: usize) -> Result<Vec<T>, TryReserveError> {
         return Ok(buffer);
     }
     let mut values = Vec::new();
-    values.try_reserve_exact(count)?;
+    if count > 0 {
+        values.try_reserve_exact(count)?;
+    }
     Ok(values)
 }
 

@@ -58,7 +58,9 @@ impl<T: Real> Backward<'_, T> {
                 column_sums(da, &mut gradients.bias_ih[first..last]);
             }
         }
-        if needs.bias {
+        if needs.bias && of_input.len() == 1 {
+            gradients.bias_hh.copy_from_slice(&gradients.bias_ih);
+        } else if needs.bias {
             column_sums(of_hidden, &mut gradients.bias_hh);
         }
         if needs.hh {
