@@ -3,10 +3,13 @@
 //!
 //! The right operand is packed into panels of two vectors, a [`DEPTH`] of rows at a time; they go
 //! through the first cache one after another while a block of rows of the left operand stays in the
-//! second. Rows of the left operand are read where they lie if they are contiguous, and packed
-//! otherwise. Threads share the panels while packing and the blocks of rows while multiplying.
+//! second. Rows or columns of the left operand are read where they lie if they are contiguous, and
+//! packed otherwise. Threads take some columns of the result each, or some rows where there are few
+//! columns, and meet at the end only.
 
 #![allow(unsafe_code)] // tiles read and write through pointers
+
+use std::ops::Range;
 
 use super::{
     matrix::Matrix,
@@ -26,6 +29,9 @@ const LEFT_BLOCK: usize = 64 * 1024;
 const C: usize = 2;
 /// Multiply-accumulates that are worth a thread's attention.
 const PIECE: usize = 1 << 19;
+/// Panels a thread from which an uneven share of them costs less than packing all of them twice, and
+/// how much longer than deep a left operand may be for that.
+const MANY: usize = 4;
 
 /// The product on the widest vectors.
 pub(crate) fn product<T: Real>(product: Product<'_, T>) {
@@ -40,29 +46,43 @@ impl<T: Real> Work<T> for Product<'_, T> {
         if beta != T::ZERO && beta != T::ONE {
             c.iter_mut().for_each(|x| *x = *x * beta);
         }
-        let mut add = beta != T::ZERO;
-        for first in (0..a.columns()).step_by(DEPTH) {
-            let depth = DEPTH.min(a.columns() - first);
-            let a = a.part([0, first], [a.rows(), depth]);
-            let b = b.part([first, 0], [depth, b.columns()]);
-            Block { s, a, b, add, c: Target(c.as_mut_ptr()) }.run();
-            add = true;
+        let (m, n, width) = (a.rows(), b.columns(), C * S::LANES);
+        let whole = Whole { s, a, b, add: beta != T::ZERO, c: Target(c.as_mut_ptr()) };
+        let (tiles, panels) = (m.div_ceil(most_rows::<S>(C)), n.div_ceil(width));
+        let worth = m.saturating_mul(n).saturating_mul(a.columns()) / PIECE;
+        let pieces = worth.clamp(1, parallel::threads());
+        // A piece packs its own part of the right operand, so that nobody waits for anybody until the
+        // end. Where the left one is long, its rows are split, else the columns of the right one,
+        // which are packed once then.
+        let even = panels.is_multiple_of(pieces) || panels >= MANY * pieces;
+        if even && m <= MANY * a.columns() {
+            let part = parts(pieces, panels, width, n);
+            parallel::share(pieces, |piece| whole.part(0..m, part(piece)));
+        } else {
+            let pieces = pieces.min(tiles);
+            let part = parts(pieces, tiles, most_rows::<S>(C), m);
+            parallel::share(pieces, |piece| whole.part(part(piece), 0..n));
         }
     }
 }
 
-/// The result, which threads write in disjoint rows.
+/// The part of each piece, where `count` blocks of `size` are shared, the last one up to `end`.
+fn parts(pieces: usize, count: usize, size: usize, end: usize) -> impl Fn(usize) -> Range<usize> {
+    let bound = move |piece: usize| (count * piece / pieces * size).min(end);
+    move |piece| bound(piece)..bound(piece + 1)
+}
+
+/// The result, which threads write in disjoint parts.
 #[derive(Clone, Copy)]
 struct Target<T>(*mut T);
 
-// SAFETY: each piece writes rows of its own.
+// SAFETY: each piece writes rows or columns of its own.
 unsafe impl<T: Send> Send for Target<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Target<T> {}
 
-/// One depth of a product.
-#[derive(Clone, Copy)]
-struct Block<'a, S: Simd> {
+/// The product.
+struct Whole<'a, S: Simd> {
     s: S,
     a: Matrix<'a, S::T>,
     b: Matrix<'a, S::T>,
@@ -71,51 +91,77 @@ struct Block<'a, S: Simd> {
     c: Target<S::T>,
 }
 
-impl<S: Simd> Block<'_, S> {
-    fn run(self) {
-        let (m, n, depth) = (self.a.rows(), self.b.columns(), self.a.columns());
-        let panels = Panels::pack_columns(self.b, C * S::LANES);
-        let most = most_rows::<S>(C);
-        let cached = (LEFT_BLOCK / depth).max(most);
-        let worth = (m * n * depth / PIECE).clamp(1, m.div_ceil(most));
-        let even = if worth == 1 { m } else { m.div_ceil(parallel::threads().max(1)) };
-        let rows = cached.min(even.next_multiple_of(most));
-        parallel::share(m.div_ceil(rows), |piece| {
-            let first = piece * rows;
-            self.rows(&panels, first, rows.min(m - first));
-        });
+impl<S: Simd> Whole<'_, S> {
+    /// Some rows and columns of the result.
+    fn part(&self, rows: Range<usize>, columns: Range<usize>) {
+        for first in (0..self.a.columns()).step_by(DEPTH) {
+            let depth = DEPTH.min(self.a.columns() - first);
+            let b = self.b.part([first, columns.start], [depth, columns.len()]);
+            let panels = Panels::pack_columns(b, C * S::LANES);
+            let block = (LEFT_BLOCK / depth).next_multiple_of(most_rows::<S>(C));
+            for row in rows.clone().step_by(block) {
+                let a = self.a.part([row, first], [block.min(rows.end - row), depth]);
+                let add = self.add || first > 0;
+                Block {
+                    s: self.s,
+                    a,
+                    panels: &panels,
+                    add,
+                    c: self.c,
+                    row,
+                    n: self.b.columns(),
+                    columns: &columns,
+                }
+                .run();
+            }
+        }
     }
+}
 
-    /// The rows from `first` on, `count` of them.
-    fn rows(&self, panels: &Panels<S::T>, first: usize, count: usize) {
-        let a = self.a.part([first, 0], [count, self.a.columns()]);
-        let most = most_rows::<S>(C);
+/// Rows of the left operand that stay in the second cache, times the panels of a part.
+struct Block<'a, S: Simd> {
+    s: S,
+    a: Matrix<'a, S::T>,
+    panels: &'a Panels<S::T>,
+    add: bool,
+    c: Target<S::T>,
+    /// The first row of the result, its length, and the columns that the panels make.
+    row: usize,
+    n: usize,
+    columns: &'a Range<usize>,
+}
+
+impl<S: Simd> Block<'_, S> {
+    fn run(&self) {
+        let (a, most) = (self.a, most_rows::<S>(C));
         let [row_step, step] = a.strides();
-        let packed =
-            ((step != 1 && row_step != 1) || step < 0 || row_step < 0).then(|| pack_left(self.s, a, most));
-        let by_rows = packed.is_none() && step == 1;
+        let forward = row_step >= 0 && step >= 0;
+        let by_rows = forward && step == 1;
+        // Contiguous columns are read where they lie: to pack them takes longer than it saves.
+        let packed = (!by_rows && (!forward || row_step != 1)).then(|| pack_left(self.s, a, most));
         let fitting = if by_rows { rows_that_fit::<S>(C, row_step as usize) } else { most };
-        for panel in 0..panels.count() {
-            tiles_of(count, fitting, packed.is_some(), |row, rows| {
+        for panel in 0..self.panels.count() {
+            tiles_of(a.rows(), fitting, packed.is_some(), |row, rows| {
                 let left = match &packed {
                     Some(packed) => Left::columns(packed[row * a.columns()..].as_ptr(), most),
-                    None if step == 1 => Left::rows(a.pointer(row, 0), row_step as usize),
+                    None if by_rows => Left::rows(a.pointer(row, 0), row_step as usize),
                     None => Left::columns(a.pointer(row, 0), step as usize),
                 };
-                self.tile(panels, panel, (first + row, rows), left);
+                self.tile(panel, (row, rows), left);
             });
         }
     }
 
-    fn tile(&self, panels: &Panels<S::T>, panel: usize, (row, rows): (usize, usize), left: Left<S::T>) {
-        let n = self.b.columns();
-        let column = panel * C * S::LANES;
-        let to = Grid::of_rows(self.c.0.wrapping_add(row * n + column), n, n - column);
+    fn tile(&self, panel: usize, (row, rows): (usize, usize), left: Left<S::T>) {
+        let column = self.columns.start + panel * C * S::LANES;
+        let to = self.c.0.wrapping_add((self.row + row) * self.n + column);
+        let to = Grid::of_rows(to, self.n, self.columns.end - column);
         let from = if self.add { to.as_source() } else { Grid::zeros() };
-        let product = tile::Product::of_panels::<S>(rows, left, (panels, &(panel..panel + 1), usize::MAX));
-        // SAFETY: the rows are of this piece and the lanes below n, so the addresses lie in the
-        // result, and nobody else writes them; `left` holds `rows` rows and the panel as many
-        // places as they are long.
+        let product =
+            tile::Product::of_panels::<S>(rows, left, (self.panels, &(panel..panel + 1), usize::MAX));
+        // SAFETY: the rows and columns are of this part, so the addresses lie in the result, and
+        // nobody else writes them; `left` holds `rows` rows and the panel as many places as they
+        // are long.
         unsafe { product.run(self.s, &from, &to) };
     }
 }

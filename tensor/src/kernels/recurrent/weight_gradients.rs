@@ -3,7 +3,7 @@
 //! With ∂a the gradients of the gates' arguments: ∂W_ih = ∂aᵀ x, ∂W_hh = ∂aᵀ h_before, ∂b = Σ ∂a,
 //! ∂x = ∂a W_ih.
 
-use super::{Backward, Cell, Gradients, Kept, Needs, Sizes};
+use super::{Backward, Cell, Columns, Gradients, Kept, Needs, Sizes};
 use crate::{
     Real,
     kernels::{columns::column_sums, matrix::Matrix, product::Product},
@@ -99,20 +99,31 @@ impl<T: Real> Backward<'_, T> {
 
     /// For each row, the state before it: [N, S].
     fn states_before(&self) -> Vec<T> {
-        let (rows, state) = (self.steps.rows(), self.sizes.state);
-        let mut all = vec![T::ZERO; rows * state];
-        let mut before: Option<std::ops::Range<usize>> = None;
-        for range in self.steps.in_order(self.reverse) {
-            for (place, row) in range.clone().enumerate() {
-                let to = &mut all[row * state..(row + 1) * state];
-                if let Some(before) = before.as_ref().filter(|before| place < before.len()) {
-                    let start = (before.start + place) * self.columns.width + self.columns.first;
-                    to.copy_from_slice(&self.h[start..start + state]);
-                } else if !self.start.h.is_empty() {
-                    to.copy_from_slice(&self.start.h[place * state..(place + 1) * state]);
-                }
+        let state = self.sizes.state;
+        let mut all = T::room(self.steps.rows() * state).unwrap_or_default();
+        let mut before = 0..0;
+        let mut in_time = Vec::with_capacity(self.steps.count());
+        for rows in self.steps.in_order(self.reverse) {
+            in_time.push((rows.clone(), std::mem::replace(&mut before, rows)));
+        }
+        in_time.sort_unstable_by_key(|(rows, _)| rows.start);
+        for (rows, before) in in_time {
+            // The sequences that go on come first; the others begin here.
+            let (old, end) = (before.len().min(rows.len()), rows.len() * state);
+            let Columns { width, first } = self.columns;
+            let states = &self.h[before.start * width..];
+            if width == state {
+                all.extend_from_slice(&states[..old * state]);
+            } else {
+                states
+                    .chunks_exact(width)
+                    .take(old)
+                    .for_each(|h| all.extend_from_slice(&h[first..][..state]));
             }
-            before = Some(range);
+            match self.start.h {
+                [] => all.resize(all.len() + end - old * state, T::ZERO),
+                h_0 => all.extend_from_slice(&h_0[old * state..end]),
+            }
         }
         all
     }
