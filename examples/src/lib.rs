@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`bars`] | groups of horizontal bars, as an SVG file |
 //! | [`calendar`] | dates, leap years, the day of the year |
+//! | [`char_model`] | a network that foretells characters, and its file |
 //! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
 //! | [`interrupt`] | Ctrl-C as a wish to end |
 //! | [`memory`] | the most memory that this process has had |
@@ -25,6 +26,7 @@
 
 pub mod bars;
 pub mod calendar;
+pub mod char_model;
 mod error;
 pub mod forecaster;
 pub mod heatmap;

@@ -7,9 +7,7 @@ use refrain_metrics::bits_per_character;
 use refrain_nn::CrossEntropyLoss;
 use refrain_tensor::Tensor;
 
-use refrain_examples::program::Fallible;
-
-use crate::model::CharModel;
+use refrain_examples::{char_model::CharModel, program::Fallible};
 
 /// The mean of −log₂ of the probability that the model gives to each next character, over the first
 /// `most` characters of a text, in parallel streams with the state carried; and how many characters were

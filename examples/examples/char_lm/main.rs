@@ -7,12 +7,12 @@
 //! cargo run --release --example char_lm -- sample --prompt "It was" --temperature 0.7
 //! ```
 //!
-//! The story in order: `text` reads characters as numbers, `model` is the network, `run` is one step of
+//! The story in order: `text` reads characters as numbers, `refrain_examples::char_model` is
+//! the network, `run` is one step of
 //! training and what a checkpoint of it holds, `training` the loop around it, `evaluation` measures,
 //! `sampling` writes, `options` says what can be asked for.
 
 mod evaluation;
-mod model;
 mod options;
 mod run;
 mod sampling;
@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use refrain_examples::{
+    char_model::CharModel,
     interrupt,
     program::{self, Fallible},
     screen,
@@ -30,7 +31,6 @@ use refrain_examples::{
 use serde_json::{Value, json};
 
 use evaluation::evaluate;
-use model::CharModel;
 use options::{Arguments, Command, EvalOptions, SampleOptions, TrainOptions};
 use text::Text;
 
@@ -74,7 +74,7 @@ fn tour(arguments: &Arguments) -> Fallible<Value> {
 }
 
 fn sample(options: &SampleOptions, quiet: bool) -> Fallible<Value> {
-    let (model, vocabulary) = CharModel::from_checkpoint(&options.checkpoint)?;
+    let (model, vocabulary) = CharModel::load(&options.checkpoint)?;
     let mut written = String::new();
     let show = |text: &str| if quiet { Ok(()) } else { screen::show(text) };
     sampling::sample(&model, &vocabulary, options, |letter| {
@@ -87,7 +87,7 @@ fn sample(options: &SampleOptions, quiet: bool) -> Fallible<Value> {
 }
 
 fn eval(options: &EvalOptions, quiet: bool) -> Fallible<Value> {
-    let (model, vocabulary) = CharModel::from_checkpoint(&options.checkpoint)?;
+    let (model, vocabulary) = CharModel::load(&options.checkpoint)?;
     let text = Text::read(options.text.as_deref(), Some(vocabulary))?;
     let part = if options.all { text.all() } else { text.validation()? };
     let (bits, count) = evaluate(&model, &part, options.streams, options.chunk, usize::MAX)?;

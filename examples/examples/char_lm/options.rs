@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
+use refrain_examples::char_model::{Cell, Sizes};
 use serde_json::json;
-
-use crate::model::{Cell, Sizes};
 
 /// A character model: a recurrent network learns to continue a text, letter by letter.
 ///

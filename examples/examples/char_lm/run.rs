@@ -9,9 +9,9 @@ use refrain_optim::{Adam, Optimizer, clip_grad_norm};
 use refrain_tensor::Tensor;
 use refrain_train::{Checkpoint, EarlyStopping, Error, TruncatedBPTT, Verdict, check_finite};
 
-use refrain_examples::program::Fallible;
+use refrain_examples::{char_model::CharModel, program::Fallible};
 
-use crate::{evaluation::evaluate, model::CharModel, options::TrainOptions, text::Text};
+use crate::{evaluation::evaluate, options::TrainOptions, text::Text};
 
 /// A training between two steps.
 pub(crate) struct Run<'o> {

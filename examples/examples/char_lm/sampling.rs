@@ -2,11 +2,9 @@
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_data::Vocabulary;
-use refrain_examples::sampling::draw;
+use refrain_examples::{char_model::CharModel, program::Fallible, sampling::draw};
 
-use refrain_examples::program::Fallible;
-
-use crate::{model::CharModel, options::SampleOptions};
+use crate::options::SampleOptions;
 
 /// Gives `show` the prompt, and then each character as it is drawn, until that says no.
 pub(crate) fn sample(

@@ -1,34 +1,44 @@
-//! The network: an embedding of characters, recurrent layers, and a score for each next character.
+//! A character model: an embedding of characters, recurrent layers, and a score for each next character.
+//! `char_lm` trains it, `stream` runs it too.
 
-use std::{fmt, path::Path};
+mod file;
+
+use std::fmt;
 
 use clap::ValueEnum;
-use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+use rand::rngs::Xoshiro256PlusPlus;
 use refrain_autograd::{Parameter, Tape, Var};
-use refrain_data::Vocabulary;
 use refrain_nn::{Embedding, GRU, LSTM, LSTMState, Linear, Module, RNN, Stream, module};
 use refrain_tensor::Tensor;
-use refrain_train::Checkpoint;
 
-use refrain_examples::program::Fallible;
+use crate::program::Fallible;
 
 /// The kinds of recurrent layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Cell {
+pub enum Cell {
+    /// A simple recurrent layer.
     Rnn,
+    /// Long short-term memory.
     Lstm,
+    /// Gated recurrent units.
     Gru,
 }
 
 /// All that decides what a model computes beside its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Sizes {
-    pub(crate) cell: Cell,
-    pub(crate) layers: usize,
-    pub(crate) hidden: usize,
-    pub(crate) embedding: usize,
-    pub(crate) dropout: f64,
-    pub(crate) characters: usize,
+pub struct Sizes {
+    /// The kind of recurrent layer.
+    pub cell: Cell,
+    /// How many recurrent layers.
+    pub layers: usize,
+    /// The units of each layer.
+    pub hidden: usize,
+    /// The numbers for each character.
+    pub embedding: usize,
+    /// The part of the numbers that is dropped between layers while the model learns.
+    pub dropout: f64,
+    /// How many characters the model knows.
+    pub characters: usize,
 }
 
 /// The sentence that a checkpoint is told from those of other models by.
@@ -51,7 +61,7 @@ enum Recurrent {
 }
 
 /// The model.
-pub(crate) struct CharModel {
+pub struct CharModel {
     embedding: Embedding<f32>,
     recurrent: Recurrent,
     head: Linear<f32>,
@@ -60,7 +70,10 @@ module!(CharModel: f32 { embedding, recurrent, head });
 
 impl CharModel {
     /// A model with random parameters.
-    pub(crate) fn new(sizes: &Sizes, rng: &mut Xoshiro256PlusPlus) -> Fallible<Self> {
+    ///
+    /// # Errors
+    /// Where a size is 0 or the dropout is no probability.
+    pub fn new(sizes: &Sizes, rng: &mut Xoshiro256PlusPlus) -> Fallible<Self> {
         let &Sizes { cell, layers, hidden, embedding: width, dropout, characters } = sizes;
         let embedding = Embedding::new(characters, width, rng)?;
         macro_rules! layers {
@@ -78,42 +91,12 @@ impl CharModel {
         Ok(Self { embedding, recurrent, head: Linear::new(hidden, characters, rng)? })
     }
 
-    /// The model of a checkpoint, the best one that the training has seen, and its characters.
-    pub(crate) fn from_checkpoint(path: &Path) -> Fallible<(Self, Vocabulary)> {
-        let checkpoint = Checkpoint::<f32>::load(path)?;
-        let vocabulary = Vocabulary::from_chars(&checkpoint.entry::<String>("vocabulary")?)?;
-        let cell = Cell::from_str(&checkpoint.entry::<String>("cell")?, true)?;
-        let sizes = Sizes {
-            cell,
-            layers: checkpoint.entry("layers")?,
-            hidden: checkpoint.entry("hidden")?,
-            embedding: checkpoint.entry("embedding")?,
-            dropout: checkpoint.entry("dropout")?,
-            characters: vocabulary.len(),
-        };
-        let mut model = Self::new(&sizes, &mut Xoshiro256PlusPlus::seed_from_u64(0))?;
-        checkpoint.load_model(&sizes.to_string(), &mut model)?;
-        if let Ok(best) = checkpoint.tensors("best") {
-            best.load_into(&mut model)?;
-        }
-        Ok((model, vocabulary))
-    }
-
-    /// Writes into a checkpoint what [`CharModel::from_checkpoint`] reads.
-    pub(crate) fn describe(sizes: &Sizes, vocabulary: &Vocabulary) -> [(&'static str, String); 6] {
-        [
-            ("vocabulary", vocabulary.tokens().iter().collect()),
-            ("cell", format!("{:?}", sizes.cell).to_lowercase()),
-            ("layers", sizes.layers.to_string()),
-            ("hidden", sizes.hidden.to_string()),
-            ("embedding", sizes.embedding.to_string()),
-            ("dropout", sizes.dropout.to_string()),
-        ]
-    }
-
     /// `[seq, batch]` characters → `[seq · batch, characters]` logits of the next ones, and the
     /// states at the end. Dropout acts on a recording tape alone.
-    pub(crate) fn forward<'t>(
+    ///
+    /// # Errors
+    /// Where a character is unknown or a state is of another shape.
+    pub fn forward<'t>(
         &self,
         tape: &'t Tape<f32>,
         letters: &Tensor<u16>,
@@ -142,7 +125,10 @@ impl CharModel {
     }
 
     /// The model as a writer: one character at a time, in memory of its own.
-    pub(crate) fn writer(&self) -> Fallible<Writer<'_>> {
+    ///
+    /// # Errors
+    /// None for a model that was built.
+    pub fn writer(&self) -> Fallible<Writer<'_>> {
         let stream = match &self.recurrent {
             Recurrent::RNN(layers) => layers.stream(1),
             Recurrent::LSTM(layers) => layers.stream(1),
@@ -154,7 +140,7 @@ impl CharModel {
 }
 
 /// Reads one character after the other and says what may come next.
-pub(crate) struct Writer<'m> {
+pub struct Writer<'m> {
     model: &'m CharModel,
     stream: Stream<f32>,
     state: Vec<f32>,
@@ -163,7 +149,10 @@ pub(crate) struct Writer<'m> {
 
 impl Writer<'_> {
     /// The logits of the characters that may follow this one.
-    pub(crate) fn read(&mut self, letter: usize) -> refrain_nn::Result<&[f32]> {
+    ///
+    /// # Errors
+    /// Where the model knows no such character.
+    pub fn read(&mut self, letter: usize) -> refrain_nn::Result<&[f32]> {
         self.stream.step(&self.model.embedding.row(letter)?, &mut self.state)?;
         self.model.head.apply(&self.state, &mut self.logits)?;
         Ok(&self.logits)
