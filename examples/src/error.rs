@@ -20,8 +20,12 @@ pub enum Error {
     Read { path: PathBuf, cause: std::io::Error },
 
     /// A folder that cannot be made or written to.
-    #[error("cannot write to {}: {cause}; name a folder that you may write to with --out", path.display())]
-    Folder { path: PathBuf, cause: std::io::Error },
+    #[error("cannot write to {}: {cause}; name a folder that you may write to with {option}", path.display())]
+    Folder { path: PathBuf, option: &'static str, cause: std::io::Error },
+
+    /// A folder where a file should be.
+    #[error("{} is a folder; name a file with {option}", path.display())]
+    NoFile { path: PathBuf, option: &'static str },
 
     /// A folder that cannot be made.
     #[error("cannot write {}: {cause}", path.display())]

@@ -1,4 +1,5 @@
 //! Ctrl-C as a wish: a program that is asked to end saves its work first.
+//! [`program::interruptible`](crate::program::interruptible) is a program that listens to it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,63 +1,19 @@
 //! The examples as a user runs them, with input that is no good: a sentence that says what is wrong and
 //! what to do, exit code 2, and nothing overwritten.
 
+mod programs;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output, Stdio},
-    sync::OnceLock,
 };
 
-/// A folder for one test, removed at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("refrain-bad-input-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// A file with these contents, as an argument.
-    fn file(&self, name: &str, contents: impl AsRef<[u8]>) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, contents).unwrap();
-        path.display().to_string()
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that stays behind is no reason to fail.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The folder of the built examples. `cargo test` builds those with unit tests as tests alone, so they
-/// are built here, once, in the profile of this test.
-fn examples() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let (profile, target) = (test.ancestors().nth(2).unwrap(), test.ancestors().nth(3).unwrap());
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--offline", "--package", env!("CARGO_PKG_NAME"), "--examples"]);
-        cargo.arg("--target-dir").arg(target);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "the examples do not build");
-        profile.join("examples")
-    })
-}
+use programs::{Folder, program};
 
 /// Runs an example on a standard input without lines.
 fn run(example: &str, arguments: &[&str]) -> Output {
-    let program = examples().join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    let program = program(example);
     let mut command = Command::new(&program);
     let output = command.args(arguments).stdin(Stdio::null()).output();
     output.unwrap_or_else(|error| panic!("{}: {error}", program.display()))

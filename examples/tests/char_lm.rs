@@ -1,60 +1,51 @@
 //! `char_lm` as a user meets it: what it refuses, with which sentence, and that nothing is lost by it.
 #![cfg(unix)] // signals, limits and `sh`
 
+mod programs;
+
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::OnceLock,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-/// The program, built where cargo puts it.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--example", "char_lm", "--message-format", "json-render-diagnostics"]);
-        let output = build.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages = String::from_utf8(output.stdout).unwrap();
-        let path = |line: &str| Some(line.split_once("\"executable\":\"")?.1.split_once('"')?.0.into());
-        messages.lines().filter_map(path).next_back().expect("cargo names the program")
-    })
-}
-
-/// A folder with a text in it, in which the program runs. Removed at the end.
-struct Folder(PathBuf);
+use programs::{Folder, interrupted, program};
+use refrain_train::{Checkpoint, Error};
+use serde_json::Value;
 
 const SMALL: &str =
     "--text text.txt --hidden 16 --embedding 8 --streams 4 --chunk 8 --checkpoint run.safetensors";
+const TEXT: &str = "the same words come back and come back again. ";
+
+/// A folder with a text in it, in which the program runs.
+fn folder_with_text(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    folder.file("text.txt", TEXT.repeat(20));
+    folder
+}
 
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("refrain-char-lm-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        fs::write(path.join("text.txt"), "the same words come back and come back again. ".repeat(20))
-            .unwrap();
-        Self(path)
+    /// The program, as if it had been started without cargo.
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(program("char_lm"));
+        command.current_dir(self.path("")).env_remove("CARGO_MANIFEST_DIR").args(line.split_whitespace());
+        command
     }
 
     fn run(&self, line: &str) -> Output {
-        Command::new(program()).current_dir(&self.0).args(line.split_whitespace()).output().unwrap()
+        self.command(line).output().unwrap()
     }
 
     fn train(&self, more: &str) -> Output {
         self.run(&format!("train {SMALL} {more}"))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
     /// Every file and its bytes.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let entries = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
+        let entries = fs::read_dir(self.path("")).unwrap().map(|entry| entry.unwrap().path());
         entries.filter(|path| path.is_file()).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
@@ -69,20 +60,18 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn succeeds(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&succeeds(output)).unwrap()
+}
+
 #[test]
 fn texts_that_cannot_be_learned_from_are_refused() {
-    let folder = Folder::new("texts");
+    let folder = folder_with_text("texts");
     fs::write(folder.path("empty.txt"), "").unwrap();
     fs::write(folder.path("short.txt"), "a few words").unwrap();
     fs::write(folder.path("latin.txt"), b"caf\xe9 au lait").unwrap();
@@ -101,6 +90,14 @@ fn texts_that_cannot_be_learned_from_are_refused() {
         ("train --text text.txt --streams 4 --chunk 8 --dropout 2", "dropout"),
         ("train --hidden 0", "expected at least 1"),
         ("sample --checkpoint none.safetensors", "char_lm: cannot read none.safetensors: No such file"),
+        (
+            "eval --checkpoint none.safetensors",
+            "`cargo run --release --example char_lm -- train` makes a checkpoint",
+        ),
+        (
+            "train --text text.txt --streams 4 --chunk 8 --resume --checkpoint none.safetensors",
+            "(os error 2); without --resume the training begins anew; nothing is changed",
+        ),
         ("eval --checkpoint text.txt", "char_lm: text.txt: not a whole safetensors file"),
     ] {
         folder.refuses(line, sentence);
@@ -109,7 +106,7 @@ fn texts_that_cannot_be_learned_from_are_refused() {
 
 #[test]
 fn checkpoints_that_are_not_whole_or_of_another_run_are_refused() {
-    let folder = Folder::new("checkpoints");
+    let folder = folder_with_text("checkpoints");
     succeeds(&folder.train("--steps 3"));
     let train = format!("train {SMALL}");
     folder.refuses(
@@ -119,7 +116,8 @@ fn checkpoints_that_are_not_whole_or_of_another_run_are_refused() {
     for (more, sentence) in [
         ("--cell lstm", "the checkpoint is of another model: char_lm --cell gru"),
         ("--layers 2", "the checkpoint is of another model"),
-        ("--lr 0.5", "the checkpoint is of another run, with settings"),
+        ("--eval-every 9", "the checkpoint is of another run, with --eval-every 200, and this one has 9"),
+        ("--seed 8", "the checkpoint is of another run, with --seed 7, and this one has 8"),
     ] {
         folder.refuses(&format!("{train} --resume {more}"), sentence);
     }
@@ -149,48 +147,60 @@ fn checkpoints_that_are_not_whole_or_of_another_run_are_refused() {
 
 #[test]
 fn what_cannot_be_saved_is_said_at_once_and_leaves_the_old_checkpoint() {
-    let folder = Folder::new("saving");
+    let folder = folder_with_text("saving");
     succeeds(&folder.train("--steps 3"));
     // Root may write in a read-only folder, so the places here are such that nobody can.
     let train = "train --text text.txt --streams 4 --chunk 8";
     folder.refuses(
         &format!("{train} --checkpoint text.txt/run.safetensors"),
-        "cannot make the folder text.txt",
+        "char_lm: cannot write to text.txt: ",
     );
-    folder.refuses(&format!("{train} --overwrite --checkpoint ."), "char_lm: cannot write .: ");
+    folder.refuses(
+        &format!("{train} --overwrite --checkpoint ."),
+        "char_lm: . is a folder; name a file with --checkpoint",
+    );
+    for (option, more) in
+        [("--export", "--export text.txt/w.safetensors"), ("--plot", "--plot text.txt/p.svg")]
+    {
+        let sentence = format!("name a folder that you may write to with {option}");
+        folder.refuses(&format!("{train} --checkpoint new.safetensors {more}"), &sentence);
+    }
+    folder.refuses(
+        &format!("{train} --checkpoint new.safetensors --export new.safetensors"),
+        "--export would overwrite the checkpoint, new.safetensors",
+    );
     // A disk that is full after four kilobytes: a limit on the size of files, whose signal is ignored.
     let before = folder.files();
     let command =
         format!("trap '' 25; ulimit -f 8; exec \"$0\" {train} --overwrite --checkpoint run.safetensors");
+    let mut limited = Command::new("sh");
     let limited =
-        Command::new("sh").current_dir(&folder.0).arg("-c").arg(command).arg(program()).output().unwrap();
+        limited.current_dir(folder.path("")).arg("-c").arg(command).arg(program("char_lm")).output().unwrap();
     let said = String::from_utf8_lossy(&limited.stderr);
     assert_eq!(limited.status.code(), Some(2), "{said}");
     assert!(said.contains("char_lm: cannot write run.safetensors: File too large"), "{said}");
+    assert!(said.ends_with("; make room there, or name a place on another disk\n"), "{said}");
     assert!(folder.files() == before, "the old checkpoint has changed, or a part of the new one is left");
 }
 
 #[test]
 fn a_training_in_parts_ends_as_one_without_a_break() {
-    let folder = Folder::new("parts");
+    let folder = folder_with_text("parts");
     let steps = "--cell lstm --layers 2 --dropout 0.3 --eval-every 4";
     succeeds(&folder.train(&format!("{steps} --steps 15")));
     let whole = fs::read(folder.path("run.safetensors")).unwrap();
     succeeds(&folder.train(&format!("{steps} --steps 6 --overwrite")));
-    let end = succeeds(&folder.train(&format!("{steps} --steps 15 --resume --json")));
+    let summary = json(&folder.train(&format!("{steps} --steps 15 --resume --json")));
     assert!(fs::read(folder.path("run.safetensors")).unwrap() == whole);
-    let summary: serde_json::Value = serde_json::from_str(&end).unwrap();
     assert_eq!((&summary["steps"], &summary["interrupted"]), (&15.into(), &false.into()));
     assert!(summary["bits_per_character"].as_f64().is_some_and(|bits| bits > 0.0 && bits < 8.0));
-    let sample = succeeds(&folder.run("sample --checkpoint run.safetensors --prompt the --length 40 --json"));
-    let sample: serde_json::Value = serde_json::from_str(&sample).unwrap();
+    let sample = json(&folder.run("sample --checkpoint run.safetensors --prompt the --length 40 --json"));
     let text = sample["text"].as_str().unwrap();
     assert!(text.starts_with("the") && text.chars().count() == 43, "{text}");
     // The text is one line, so the sample begins with the first character.
     let sample = succeeds(&folder.run("sample --checkpoint run.safetensors --length 5"));
     assert_eq!(sample.trim_end_matches('\n').chars().count(), 6, "{sample}");
-    let eval = succeeds(&folder.run("eval --checkpoint run.safetensors --text text.txt --all --json"));
-    let eval: serde_json::Value = serde_json::from_str(&eval).unwrap();
+    let eval = json(&folder.run("eval --checkpoint run.safetensors --text text.txt --all --json"));
     let characters = fs::read_to_string(folder.path("text.txt")).unwrap().chars().count() as u64;
     assert!(eval["characters"].as_u64().is_some_and(|count| count > 0 && count < characters), "{eval}");
     folder.refuses(
@@ -201,44 +211,215 @@ fn a_training_in_parts_ends_as_one_without_a_break() {
 
 #[test]
 fn a_training_that_has_stopped_early_stays_stopped() {
-    let folder = Folder::new("patience");
+    let folder = folder_with_text("patience");
     // Without a learning rate nothing improves after the first look.
     let options = "--lr 0 --eval-every 5 --patience 1";
-    let first = succeeds(&folder.train(&format!("{options} --steps 100 --json")));
-    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    let first = json(&folder.train(&format!("{options} --steps 100 --json")));
     assert_eq!((&first["steps"], &first["stopped_early"]), (&10.into(), &true.into()));
     let before = folder.files();
-    let again = succeeds(&folder.train(&format!("{options} --steps 200 --resume --json")));
-    let again: serde_json::Value = serde_json::from_str(&again).unwrap();
+    let again = json(&folder.train(&format!("{options} --steps 200 --resume --json")));
     assert_eq!((&again["steps"], &again["stopped_early"]), (&10.into(), &true.into()));
     assert!(folder.files() == before);
     // With more patience it goes on.
-    let more = succeeds(&folder.train("--lr 0 --eval-every 5 --patience 2 --steps 200 --resume --json"));
-    let more: serde_json::Value = serde_json::from_str(&more).unwrap();
+    let more = json(&folder.train("--lr 0 --eval-every 5 --patience 2 --steps 200 --resume --json"));
     assert_eq!((&more["steps"], &more["stopped_early"]), (&15.into(), &true.into()));
 }
 
 #[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
-    let folder = Folder::new("interrupt");
-    let mut command = Command::new(program());
-    command.current_dir(&folder.0).arg("train").args(SMALL.split(' '));
-    command.args(["--steps", "100000000", "--checkpoint-every", "100000000"]);
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-    let child = command.spawn().unwrap();
+fn the_learning_rate_and_the_clip_may_change_on_the_way() {
+    let folder = folder_with_text("rates");
+    succeeds(&folder.train("--steps 5 --lr 0.1 --clip 0.7"));
+    let half = fs::read(folder.path("run.safetensors")).unwrap();
+    // What is not given stays as it was.
+    succeeds(&folder.train("--steps 10 --resume"));
+    let same = fs::read(folder.path("run.safetensors")).unwrap();
+    succeeds(&folder.train("--steps 10 --overwrite --lr 0.1 --clip 0.7"));
+    assert!(fs::read(folder.path("run.safetensors")).unwrap() == same);
+    // What is given holds from there on, also after the next break.
+    folder.file("run.safetensors", &half);
+    let said = succeeds(&folder.train("--steps 8 --resume --lr 0.01"));
+    assert!(
+        said.contains("\n--lr is 0.01 from here on, and was 0.1\n") && !said.contains("--clip"),
+        "{said}"
+    );
+    succeeds(&folder.train("--steps 10 --resume"));
+    let lower = fs::read(folder.path("run.safetensors")).unwrap();
+    assert!(lower != same);
+    folder.file("run.safetensors", &half);
+    let summary = json(&folder.train("--steps 10 --resume --lr 0.01 --json"));
+    assert_eq!(summary["changed"], serde_json::json!(["--lr is 0.01 from here on, and was 0.1"]));
+    assert!(fs::read(folder.path("run.safetensors")).unwrap() == lower);
+}
+
+/// Makes the embedding of a letter infinite in a checkpoint whose embedding has 8 numbers a letter.
+fn spoil(checkpoint: &str, letter: char) {
+    let mut bytes = fs::read(checkpoint).unwrap();
+    let data = 8 + usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let header: Value = serde_json::from_slice(&bytes[8..data]).unwrap();
+    let row = header["__metadata__"]["entry/vocabulary"].as_str().unwrap().chars().position(|c| c == letter);
+    let start = header["model/embedding.weight"]["data_offsets"][0].as_u64().unwrap() as usize;
+    let start = data + start + row.unwrap() * 8 * size_of::<f32>();
+    for number in bytes[start..start + 8 * size_of::<f32>()].chunks_exact_mut(4) {
+        number.copy_from_slice(&f32::INFINITY.to_le_bytes());
+    }
+    let Err(Error::Checksum { found, expected }) = Checkpoint::<f32>::from_bytes(&bytes) else {
+        panic!("other numbers have another checksum")
+    };
+    let place = bytes.windows(8).position(|window| window == found.as_bytes()).unwrap();
+    bytes[place..place + 8].copy_from_slice(expected.as_bytes());
+    fs::write(checkpoint, bytes).unwrap();
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_training_or_is_left_out() {
+    let folder = folder_with_text("divergence");
+    // Each time that the text begins, the first chunk has a letter that spoils it.
+    folder.file("text.txt", format!("z{}", TEXT.repeat(20)));
+    succeeds(&folder.train("--steps 0"));
+    spoil(&folder.path("run.safetensors"), 'z');
+    let train = format!("train {SMALL} --resume --steps 60");
+    folder.refuses(&train, "char_lm: step 0: the ");
+    let command = format!("{} train {SMALL} --steps 60 --resume --lr 2e-4\n", program("char_lm").display());
+    let rate = format!("{train} --lr 0.002 --on-divergence stop");
+    let expected = command.replace("--resume", "--on-divergence stop --resume");
+    for (line, command) in [(&train, &command), (&rate, &expected)] {
+        let advice = "; the weights are as they were before the step. Go on from the last checkpoint with a lower learning rate: ";
+        folder.refuses(line, &format!("{advice}{command}"));
+    }
+    // Of the 26 chunks of the text one is left out, so 60 steps begin it three times.
+    let output = folder.run(&format!("{train} --on-divergence skip --json"));
+    assert_eq!((&json(&output)["steps"], &json(&output)["skipped_steps"]), (&60.into(), &3.into()));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("step 0: the ") && said.contains("; the step is left out\nstep 25: the "),
+        "{said}"
+    );
+    let end = succeeds(&folder.run(&format!("{train} --on-divergence skip")));
+    assert!(end.contains(", 3 steps left out; saved in "), "{end}");
+    // Weights that are beyond help give up after ten steps.
+    let hopeless = folder.train("--overwrite --lr 3e38 --clip 1e30 --steps 60 --on-divergence skip");
+    let said = String::from_utf8(hopeless.stderr).unwrap();
+    assert_eq!(hopeless.status.code(), Some(2), "{said}");
+    assert_eq!(said.matches("; the step is left out\n").count(), 9, "{said}");
+    assert!(said.contains("char_lm: 10 steps in a row are not finite; step 1: the "), "{said}");
+    assert!(
+        said.contains(" --on-divergence skip --clip") || said.ends_with(" --resume --lr 3e37\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_weights_that_are_exported_are_those_that_sample_uses() {
+    let folder = folder_with_text("export");
+    let exported = |more: &str| {
+        succeeds(&folder.train(&format!("--overwrite --export new/weights.safetensors {more}")));
+        let bytes = fs::read(folder.path("new/weights.safetensors")).unwrap();
+        let checkpoint = Checkpoint::<f32>::load(folder.path("run.safetensors")).unwrap();
+        (refrain_weights::from_bytes::<f32>(&bytes).unwrap(), checkpoint)
+    };
+    let (weights, checkpoint) = exported("--steps 0");
+    assert_eq!(weights, checkpoint.tensors("model").unwrap());
+    let (weights, checkpoint) = exported("--steps 12 --eval-every 5");
+    assert_eq!(weights, checkpoint.tensors("best").unwrap());
+    assert_ne!(weights, checkpoint.tensors("model").unwrap());
+    let settings = refrain_weights::metadata(folder.path("new/weights.safetensors")).unwrap();
+    let settings: Value = serde_json::from_str(&settings["settings"]).unwrap();
+    assert_eq!(
+        (&settings["lr"], &settings["clip"], &settings["chunk"]),
+        (&0.002.into(), &1.0.into(), &8.into())
+    );
+}
+
+/// Waits for a file, and a little longer.
+fn wait_for(file: &str) {
     let start = Instant::now();
-    while !folder.path("run.safetensors").exists() && start.elapsed() < Duration::from_secs(60) {
+    while fs::metadata(file).is_err() && start.elapsed() < Duration::from_secs(60) {
         sleep(Duration::from_millis(5));
     }
     sleep(Duration::from_millis(200));
-    let kill = Command::new("sh").arg("-c").arg(format!("kill -INT {}", child.id())).status().unwrap();
-    assert!(kill.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let said = String::from_utf8(output.stdout).unwrap();
+}
+
+/// Ctrl-C; what the program then says.
+fn interrupt(child: Child) -> String {
+    String::from_utf8(interrupted(child).stdout).unwrap()
+}
+
+/// The step after which a training was interrupted, and the line that goes on with it.
+fn step_and_command(said: &str) -> (u64, String) {
     let last = said.lines().last().unwrap();
-    assert!(last.starts_with("interrupted after step ") && last.contains("--resume"), "{said}");
-    let step: u64 = last["interrupted after step ".len()..].split(',').next().unwrap().parse().unwrap();
-    let resumed = succeeds(&folder.train(&format!("--resume --steps {}", step + 2)));
-    assert!(resumed.contains(&format!("\n{} steps, ", step + 2)), "{resumed}");
+    let step = last.strip_prefix("interrupted after step ").and_then(|rest| rest.split(',').next());
+    let (_, command) = last.split_once("; to go on: ").unwrap();
+    (step.unwrap().parse().unwrap(), command.to_owned())
+}
+
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let folder = folder_with_text("interrupt");
+    let endless = format!("train {SMALL} --overwrite --steps 100000000 --checkpoint-every 100000000");
+    let start = |command: &mut Command| {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        wait_for(&folder.path("run.safetensors"));
+        child
+    };
+    let (first, command) = step_and_command(&interrupt(start(&mut folder.command(&endless))));
+    assert!(command.ends_with(" --checkpoint-every 100000000 --resume"), "{command}");
+    // The line works as it is printed. The checkpoint is there already, so it gets some more time.
+    let mut shell = Command::new("sh");
+    shell
+        .current_dir(folder.path(""))
+        .env_remove("CARGO_MANIFEST_DIR")
+        .arg("-c")
+        .arg(format!("exec {command}"));
+    let resumed = start(&mut shell);
+    sleep(Duration::from_secs(1));
+    let (second, again) = step_and_command(&interrupt(resumed));
+    assert!(second > first, "{first} {second}");
+    assert_eq!(again, command);
+    let resumed = succeeds(&folder.train(&format!("--resume --steps {}", second + 2)));
+    assert!(resumed.contains(&format!("\n{} steps, ", second + 2)), "{resumed}");
+}
+
+#[test]
+fn a_run_without_arguments_says_how_to_go_on_too() {
+    let folder = folder_with_text("tour");
+    folder.file("text.md", TEXT.repeat(100));
+    let start = |command: &mut Command| {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        wait_for(&folder.path("out/char_lm_tour.safetensors"));
+        sleep(Duration::from_millis(500));
+        child
+    };
+    let (first, command) = step_and_command(&interrupt(start(&mut folder.command(""))));
+    assert!(first < 1000 && command.ends_with(" --plot out/char_lm.svg --resume"), "{command}");
+    let mut shell = Command::new("sh");
+    shell
+        .current_dir(folder.path(""))
+        .env_remove("CARGO_MANIFEST_DIR")
+        .arg("-c")
+        .arg(format!("exec {command}"));
+    let (second, again) = step_and_command(&interrupt(start(&mut shell)));
+    assert!(second >= first && again == command, "{first} {second} {again}");
+}
+
+#[test]
+fn ctrl_c_ends_a_measurement_and_a_sample() {
+    let folder = folder_with_text("ends");
+    succeeds(&folder.train("--steps 1"));
+    folder.file("long.txt", TEXT.repeat(50_000));
+    for (line, expected) in [
+        (
+            "eval --checkpoint run.safetensors --text long.txt --all --streams 1 --chunk 1",
+            "which are not all",
+        ),
+        ("sample --checkpoint run.safetensors --length 1000000000", "\n"),
+    ] {
+        // A sample fills a pipe that nobody reads, so it goes to a file.
+        let out = folder.path("said.txt");
+        let mut command = folder.command(line);
+        let child = command.stdout(fs::File::create(&out).unwrap()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_secs(1));
+        interrupt(child);
+        let said = fs::read_to_string(&out).unwrap();
+        assert!(said.trim_start().chars().count() > 10 && said.contains(expected), "{line}: {said}");
+    }
 }

@@ -9,16 +9,24 @@ use refrain_tensor::Tensor;
 
 use refrain_examples::{char_model::CharModel, program::Fallible};
 
-/// The mean of −log₂ of the probability that the model gives to each next character, over the first
-/// `most` characters of a text, in parallel streams with the state carried; and how many characters were
-/// foretold.
+/// What a measurement found.
+#[derive(Clone, Copy)]
+pub(crate) struct Evaluation {
+    /// The mean of −log₂ of the probability that the model gives to each next character.
+    pub(crate) bits: f64,
+    /// How many characters were foretold.
+    pub(crate) count: usize,
+}
+
+/// Measures over the first `most` characters of a text, in parallel streams with the state carried, as
+/// long as `go_on` says so.
 pub(crate) fn evaluate(
     model: &CharModel,
     text: &Tensor<u16>,
-    streams: usize,
-    chunk: usize,
+    (streams, chunk): (usize, usize),
     most: usize,
-) -> Fallible<(f64, usize)> {
+    go_on: impl Fn() -> bool,
+) -> Fallible<Evaluation> {
     let length = text.numel().min(most.saturating_add(1));
     if length < 2 {
         return Err(format!(
@@ -39,6 +47,9 @@ pub(crate) fn evaluate(
         sum += f64::from(loss.value().item()?) * targets.numel() as f64;
         count += targets.numel();
         carried = last;
+        if !go_on() {
+            break;
+        }
     }
-    Ok((bits_per_character(sum, count as u64), count))
+    Ok(Evaluation { bits: bits_per_character(sum, count as u64), count })
 }

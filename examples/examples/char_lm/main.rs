@@ -7,10 +7,9 @@
 //! cargo run --release --example char_lm -- sample --prompt "It was" --temperature 0.7
 //! ```
 //!
-//! The story in order: `text` reads characters as numbers, `refrain_examples::char_model` is
-//! the network, `run` is one step of
-//! training and what a checkpoint of it holds, `training` the loop around it, `evaluation` measures,
-//! `sampling` writes, `options` says what can be asked for.
+//! The story in order: `text` reads characters as numbers, `refrain_examples::char_model` is the
+//! network, `run` is one step of training and what a checkpoint of it holds, `training` the loop around
+//! it, `evaluation` measures, `sampling` writes, `options` says what can be asked for.
 
 mod evaluation;
 mod options;
@@ -30,26 +29,27 @@ use refrain_examples::{
 };
 use serde_json::{Value, json};
 
-use evaluation::evaluate;
+use evaluation::{Evaluation, evaluate};
 use options::{Arguments, Command, EvalOptions, SampleOptions, TrainOptions};
 use text::Text;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if let Err(error) = interrupt::listen() {
-        eprintln!("warning: {error}");
-    }
-    let done = match &arguments.command {
-        None => tour(&arguments),
-        Some(Command::Train(options)) => training::train(options, arguments.json),
+    program::interruptible("char_lm", || run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Fallible<()> {
+    let summary = match &arguments.command {
+        None => tour(arguments),
+        Some(Command::Train(options)) => training::train(options, &words(), arguments.json),
         Some(Command::Sample(options)) => sample(options, arguments.json),
         Some(Command::Eval(options)) => eval(options, arguments.json),
-    };
-    let done = done.and_then(|summary| if arguments.json { say(&summary.to_string()) } else { Ok(()) });
-    if done.is_ok() && interrupt::requested() {
-        return ExitCode::from(interrupt::EXIT_CODE);
-    }
-    program::end("char_lm", done)
+    }?;
+    if arguments.json { say(&summary.to_string()) } else { Ok(()) }
+}
+
+/// The arguments of this run, for a line that goes on with it.
+fn words() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 /// Shows a line to whoever still reads.
@@ -59,8 +59,11 @@ fn say(line: &str) -> Fallible<()> {
 
 /// Without a command: a bounded training on the workspace's own text, a measurement, a sample.
 fn tour(arguments: &Arguments) -> Fallible<Value> {
-    let options = TrainOptions::tour();
-    let training = training::train(&options, arguments.json)?;
+    let (options, mut words) = TrainOptions::tour();
+    if arguments.json {
+        words.push("--json".to_owned());
+    }
+    let training = training::train(&options, &words, arguments.json)?;
     if interrupt::requested() {
         return Ok(training);
     }
@@ -90,10 +93,18 @@ fn eval(options: &EvalOptions, quiet: bool) -> Fallible<Value> {
     let (model, vocabulary) = CharModel::load(&options.checkpoint)?;
     let text = Text::read(options.text.as_deref(), Some(vocabulary))?;
     let part = if options.all { text.all() } else { text.validation()? };
-    let (bits, count) = evaluate(&model, &part, options.streams, options.chunk, usize::MAX)?;
-    let end = format!("{bits:.4} bits per character over {count} characters of {}", text.name);
+    let sizes = (options.streams, options.chunk);
+    let found = evaluate(&model, &part, sizes, usize::MAX, || !interrupt::requested())?;
+    let (Evaluation { bits, count }, name) = (found, &text.name);
+    let mut end = format!("{bits:.4} bits per character over {count} characters of {name}");
+    if interrupt::requested() {
+        end = format!("interrupted: {end}, which are not all");
+    }
     if !quiet {
         say(&end)?;
     }
-    Ok(json!({ "bits_per_character": bits, "characters": count, "text": text.name, "end": end }))
+    let interrupted = interrupt::requested();
+    Ok(
+        json!({ "bits_per_character": bits, "characters": count, "text": name, "interrupted": interrupted, "end": end }),
+    )
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use refrain_examples::char_model::{Cell, Sizes};
-use serde_json::json;
+use serde_json::{Map, Value};
 
 /// A character model: a recurrent network learns to continue a text, letter by letter.
 ///
@@ -30,7 +30,8 @@ pub(crate) enum Command {
     Eval(EvalOptions),
 }
 
-/// What a training is given. The model and the settings of a run cannot change when it resumes.
+/// What a training is given. When a run resumes, the options that decide its model, its text and its
+/// place in it must be as they were.
 #[derive(Args, Clone)]
 pub(crate) struct TrainOptions {
     /// A UTF-8 text; its last tenth is for validation [default: the .rs and .md files of this workspace]
@@ -81,16 +82,22 @@ pub(crate) struct TrainOptions {
     /// Steps of a chunk: how far back the gradient reaches
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive())]
     pub(crate) chunk: usize,
-    /// The learning rate of Adam
-    #[arg(long, value_name = "X", default_value_t = 0.002, allow_negative_numbers = true)]
-    pub(crate) lr: f64,
-    /// The largest norm of all gradients together
-    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
-    pub(crate) clip: f64,
+    /// The learning rate of Adam; another one with --resume holds from there on [default: 0.002, with
+    /// --resume that of the checkpoint]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// The largest norm of all gradients together; another one with --resume holds from there on
+    /// [default: 1, with --resume that of the checkpoint]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) clip: Option<f64>,
+    /// What to do where a loss or a gradient is not finite: end with an error, or leave the step out
+    #[arg(long, value_enum, default_value_t = OnDivergence::Stop)]
+    pub(crate) on_divergence: OnDivergence,
     /// The seed of the initial weights and of dropout
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub(crate) seed: u64,
-    /// Also write the weights alone, under PyTorch's names, with the model's options as metadata
+    /// Also write the weights that `sample` uses, the best ones so far, under PyTorch's names, with the
+    /// model's options as metadata
     #[arg(long, value_name = "PATH")]
     pub(crate) export: Option<PathBuf>,
     /// Draw the losses as an SVG file
@@ -98,13 +105,25 @@ pub(crate) struct TrainOptions {
     pub(crate) plot: Option<PathBuf>,
 }
 
+/// What to do about a loss or a gradient that is NaN or infinite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnDivergence {
+    /// End with an error
+    Stop,
+    /// Leave the weights as they are and go on with the next chunk, unless ten in a row are so
+    Skip,
+}
+
+/// The training of an example that is asked for nothing.
+const TOUR: &str = "train --overwrite --steps 1000 --eval-every 50 --checkpoint out/char_lm_tour.safetensors --plot out/char_lm.svg";
+
 impl TrainOptions {
-    /// What the example does when it is asked for nothing.
-    pub(crate) fn tour() -> Self {
-        let arguments = ["char_lm", "train", "--overwrite", "--steps", "1000", "--eval-every", "50"];
-        let files = ["--checkpoint", "out/char_lm_tour.safetensors", "--plot", "out/char_lm.svg"];
-        match Arguments::parse_from(arguments.into_iter().chain(files)).command {
-            Some(Command::Train(options)) => options,
+    /// What the example does when it is asked for nothing, and the arguments that say so.
+    pub(crate) fn tour() -> (Self, Vec<String>) {
+        let words: Vec<String> = TOUR.split(' ').map(str::to_owned).collect();
+        let program = std::iter::once("char_lm");
+        match Arguments::parse_from(program.chain(words.iter().map(String::as_str))).command {
+            Some(Command::Train(options)) => (options, words),
             _ => unreachable!("the arguments name the command train"),
         }
     }
@@ -115,14 +134,13 @@ impl TrainOptions {
         Sizes { cell, layers, hidden, embedding, dropout, characters }
     }
 
-    /// All that decides the numbers of a run beside model, text and length.
-    pub(crate) fn settings(&self) -> String {
-        let Self { streams, chunk, lr, clip, seed, eval_every, eval_chars, .. } = self;
-        json!({
-            "streams": streams, "chunk": chunk, "lr": lr, "clip": clip, "seed": seed,
-            "eval-every": eval_every, "eval-chars": eval_chars,
-        })
-        .to_string()
+    /// What must not change when a run resumes, beside model and text, under the names of the options.
+    pub(crate) fn settings(&self) -> Map<String, Value> {
+        let Self { streams, chunk, seed, eval_every, eval_chars, .. } = *self;
+        let settings = [("streams", streams as u64), ("chunk", chunk as u64), ("seed", seed)];
+        let settings =
+            settings.into_iter().chain([("eval-every", eval_every), ("eval-chars", eval_chars as u64)]);
+        settings.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
     }
 }
 

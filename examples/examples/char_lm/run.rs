@@ -1,4 +1,6 @@
-//! A run: all that changes while a model is trained, one step of it, and its checkpoint.
+//! A run: all that changes while a model is trained, and one step of it.
+
+mod saving;
 
 use std::f64::consts::LN_2;
 
@@ -7,18 +9,30 @@ use refrain_data::Streams;
 use refrain_nn::{CrossEntropyLoss, Module};
 use refrain_optim::{Adam, Optimizer, clip_grad_norm};
 use refrain_tensor::Tensor;
-use refrain_train::{Checkpoint, EarlyStopping, Error, TruncatedBPTT, Verdict, check_finite};
+use refrain_train::{EarlyStopping, Error, TruncatedBPTT, Verdict, check_finite};
 
 use refrain_examples::{char_model::CharModel, program::Fallible};
 
-use crate::{evaluation::evaluate, options::TrainOptions, text::Text};
+use crate::{
+    evaluation::evaluate,
+    options::{OnDivergence, TrainOptions},
+    text::Text,
+};
+
+const LEARNING_RATE: f64 = 0.002;
+const CLIP: f64 = 1.0;
+
+/// After how many steps in a row that are not finite nothing good is to be expected.
+const MOST_SKIPS: u64 = 10;
 
 /// A training between two steps.
 pub(crate) struct Run<'o> {
     options: &'o TrainOptions,
     kind: String,
-    /// What a checkpoint says of the model, the text and the settings.
+    /// What a checkpoint says of the model and the text.
     about: Vec<(&'static str, String)>,
+    /// The largest norm of all gradients together.
+    clip: f64,
     pub(crate) model: CharModel,
     adam: Adam<f32>,
     rng: Xoshiro256PlusPlus,
@@ -30,6 +44,18 @@ pub(crate) struct Run<'o> {
     losses: (f64, u64),
     /// Validations so far.
     pub(crate) curve: Vec<Point>,
+    /// Steps that were left out, in all and in a row.
+    skips: (u64, u64),
+}
+
+/// What became of a step.
+pub(crate) enum Step {
+    /// It is made; the loss in bits per character.
+    Made(f64),
+    /// It was left out, for this reason.
+    Skipped(String),
+    /// The training cannot go on, for this reason.
+    Diverged(String),
 }
 
 /// A validation: after how many steps, the training since the one before, and the result, in bits per
@@ -44,7 +70,8 @@ pub(crate) struct Point {
 impl<'o> Run<'o> {
     /// A run before its first step.
     pub(crate) fn new(options: &'o TrainOptions, text: &Text) -> Fallible<Self> {
-        for (name, value) in [("--lr", options.lr), ("--clip", options.clip)] {
+        let (lr, clip) = (options.lr.unwrap_or(LEARNING_RATE), options.clip.unwrap_or(CLIP));
+        for (name, value) in [("--lr", lr), ("--clip", clip)] {
             if !value.is_finite() || value < 0.0 {
                 return Err(format!("{name} is {value}, expected a finite number of at least 0").into());
             }
@@ -60,14 +87,15 @@ impl<'o> Run<'o> {
         }
         let sizes = options.sizes(text.vocabulary.len());
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
-        let mut about = vec![("text", text.fingerprint()), ("settings", options.settings())];
+        let mut about = vec![("text", text.fingerprint())];
         about.extend(CharModel::describe(&sizes, &text.vocabulary));
         Ok(Self {
             options,
             kind: sizes.to_string(),
             about,
+            clip,
             model: CharModel::new(&sizes, &mut rng)?,
-            adam: Adam::new(options.lr),
+            adam: Adam::new(lr),
             rng,
             streams: Streams::new(&training, options.streams, options.chunk)?,
             validation,
@@ -75,6 +103,7 @@ impl<'o> Run<'o> {
             watch: EarlyStopping::new(options.patience.unwrap_or(u64::MAX)),
             losses: (0.0, 0),
             curve: Vec::new(),
+            skips: (0, 0),
         })
     }
 
@@ -94,8 +123,18 @@ impl<'o> Run<'o> {
         self.options.streams * self.options.chunk
     }
 
-    /// One step on the next chunk; its loss in bits per character.
-    pub(crate) fn step(&mut self) -> Fallible<f64> {
+    /// How many steps were left out.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skips.0
+    }
+
+    /// The learning rate.
+    pub(crate) fn learning_rate(&self) -> f64 {
+        self.adam.learning_rate()
+    }
+
+    /// One step on the next chunk.
+    pub(crate) fn step(&mut self) -> Fallible<Step> {
         let Self { model, rng, .. } = self;
         let mut step = self.driver.backward::<_, Error>(&self.streams, |tape, chunk| {
             let (logits, last) = model.forward(tape, chunk.inputs, chunk.carried, rng)?;
@@ -103,19 +142,36 @@ impl<'o> Run<'o> {
             Ok((CrossEntropyLoss::default().forward(&logits, &targets)?, last))
         })?;
         let number = self.driver.progress().step;
-        check_finite(number, step.loss, self.model.named_parameters(), &step.gradients)?;
-        clip_grad_norm(&mut step.gradients, self.options.clip, 2.0)?;
+        if let Err(why) = check_finite(number, step.loss, self.model.named_parameters(), &step.gradients) {
+            return Ok(self.not_finite(why.to_string()));
+        }
+        self.skips.1 = 0;
+        clip_grad_norm(&mut step.gradients, self.clip, 2.0)?;
         self.adam.step(self.model.parameters_mut(), &step.gradients)?;
         self.driver.advance(&self.streams, step.carried);
         let loss = f64::from(step.loss);
         self.losses = (self.losses.0 + loss, self.losses.1 + 1);
-        Ok(loss / LN_2)
+        Ok(Step::Made(loss / LN_2))
+    }
+
+    /// Ends, or goes on to the next chunk with the weights and the states from before this one.
+    fn not_finite(&mut self, why: String) -> Step {
+        if self.options.on_divergence == OnDivergence::Stop {
+            return Step::Diverged(why);
+        }
+        self.skips = (self.skips.0 + 1, self.skips.1 + 1);
+        if self.skips.1 == MOST_SKIPS {
+            return Step::Diverged(format!("{MOST_SKIPS} steps in a row are not finite; {why}"));
+        }
+        self.driver.skip(&self.streams);
+        Step::Skipped(why)
     }
 
     /// Bits per character on the validation text.
     pub(crate) fn validate(&self) -> Fallible<f64> {
         let TrainOptions { streams, chunk, eval_chars, .. } = *self.options;
-        Ok(evaluate(&self.model, &self.validation, streams, chunk, eval_chars)?.0)
+        // To the end, also after Ctrl-C: half a validation would be another one.
+        Ok(evaluate(&self.model, &self.validation, (streams, chunk), eval_chars, || true)?.bits)
     }
 
     /// A validation that belongs to the run: it counts for the best weights and for stopping.
@@ -127,54 +183,4 @@ impl<'o> Run<'o> {
         self.curve.push(point);
         Ok((point, self.watch.look(validation, &self.model)))
     }
-
-    /// All of it in a checkpoint.
-    pub(crate) fn checkpoint(&self) -> Fallible<Checkpoint<f32>> {
-        let mut checkpoint = Checkpoint::new(&self.kind, &self.model);
-        checkpoint.set_optimizer(&self.adam, &self.model)?;
-        checkpoint.set_rng("dropout", &self.rng)?;
-        self.driver.save(&mut checkpoint)?;
-        self.watch.save(&mut checkpoint);
-        self.about.iter().for_each(|(name, value)| checkpoint.set_entry(name, value));
-        checkpoint.set_entry("sum of losses", self.losses.0);
-        checkpoint.set_entry("number of losses", self.losses.1);
-        let line = |point: &Point| format!("{} {} {}\n", point.step, point.training, point.validation);
-        checkpoint.set_entry("curve", self.curve.iter().map(line).collect::<String>());
-        Ok(checkpoint)
-    }
-
-    /// Goes on from a checkpoint of the same model, text and settings.
-    pub(crate) fn resume(&mut self, checkpoint: &Checkpoint<f32>) -> Fallible<()> {
-        checkpoint.load_model(&self.kind, &mut self.model)?;
-        for (name, expected) in &self.about {
-            let found: String = checkpoint.entry(name)?;
-            if found != *expected {
-                return Err(format!(
-                    "the checkpoint is of another run, with {name} {found}, and this one has {expected}; give the options it was made with, or begin anew with --overwrite"
-                )
-                .into());
-            }
-        }
-        checkpoint.load_optimizer(&mut self.adam, &self.model)?;
-        self.rng = checkpoint.rng("dropout")?;
-        self.driver = TruncatedBPTT::load(checkpoint)?;
-        self.watch.load(checkpoint)?;
-        self.losses = (checkpoint.entry("sum of losses")?, checkpoint.entry("number of losses")?);
-        let curve: String = checkpoint.entry("curve")?;
-        self.curve =
-            curve.lines().map(point).collect::<Option<_>>().ok_or("the checkpoint's curve is no curve")?;
-        Ok(())
-    }
-
-    /// The options of the model as metadata for the weights alone.
-    pub(crate) fn metadata(&self) -> refrain_weights::Metadata {
-        self.about.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
-    }
-}
-
-fn point(line: &str) -> Option<Point> {
-    let mut numbers = line.split(' ');
-    let step = numbers.next()?.parse().ok()?;
-    let [training, validation] = [numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?];
-    Some(Point { step, training, validation })
 }

@@ -32,7 +32,9 @@ pub(crate) fn sample(
         logits = writer.read(vocabulary.index(&letter).map_err(unknown)?)?;
     }
     for letter in prompt.chars() {
-        show(letter)?;
+        if !show(letter)? {
+            return Ok(());
+        }
     }
     for _ in 0..options.length {
         let chance = rng.random();

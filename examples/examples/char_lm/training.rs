@@ -1,7 +1,6 @@
 //! The loop around a step: checkpoints, validations, a progress bar, and a good end.
 
 use std::{
-    fs,
     path::Path,
     time::{Duration, Instant},
 };
@@ -9,21 +8,22 @@ use std::{
 use refrain_examples::{
     interrupt, memory,
     plot::{self, Axis, Panel, Series, Shape, colors},
+    program::{self, Fallible, OutputFolder},
     progress,
 };
 use refrain_nn::Module;
-use refrain_train::{Checkpoint, Verdict};
+use refrain_train::{Checkpoint, Error, Verdict};
 use serde_json::{Value, json};
 
 use crate::{
-    Fallible,
     options::TrainOptions,
-    run::{Point, Run},
+    run::{Point, Run, Step},
     text::Text,
 };
 
-/// Trains until the steps are made, the validation no longer improves, or somebody interrupts.
-pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
+/// Trains until the steps are made, the validation no longer improves, or somebody interrupts. `words`
+/// are the arguments of the program, for the line that goes on with the training.
+pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fallible<Value> {
     let path = &options.checkpoint;
     let place = path.display();
     if !options.resume && !options.overwrite && path.exists() {
@@ -34,14 +34,22 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     }
     let text = Text::read(options.text.as_deref(), None)?;
     let mut run = Run::new(options, &text)?;
-    if options.resume {
-        let resumed =
-            Checkpoint::load(path).map_err(Into::into).and_then(|checkpoint| run.resume(&checkpoint));
-        resumed.map_err(|error| format!("cannot resume: {error}; nothing is changed"))?;
-    }
+    let changed = if options.resume { resumed(&mut run, path)? } else { Vec::new() };
     // What cannot be saved after a night of work is better known at once.
-    make_folder(path)?;
-    run.checkpoint()?.save(path)?;
+    try_places(options)?;
+    let first_save = run.checkpoint()?.save(path);
+    first_save.map_err(|error| format!("{error}; {}", room(&error)))?;
+    let save = |run: &Run<'_>| -> Fallible<()> {
+        let saved = run.checkpoint()?.save(path);
+        let advice = |error| {
+            format!(
+                "{error}; the checkpoint before it is whole: {}, and go on with: {}",
+                room(&error),
+                go_on(words)
+            )
+        };
+        saved.map_err(|error| advice(error).into())
+    };
     let say = |line: &str| if quiet { Ok(()) } else { crate::say(line) };
     let (parameters, letters) = (run.model.parameter_count(), text.vocabulary.len());
     let characters = text.all().numel();
@@ -49,6 +57,7 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
         "{}: {characters} characters, {letters} of them different; {parameters} parameters",
         text.name
     ))?;
+    changed.iter().try_for_each(|change| say(change))?;
 
     let bar = progress::bar(usize::try_from(options.steps).unwrap_or(usize::MAX), "training");
     bar.set_position(run.step_count());
@@ -57,9 +66,20 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     let (mut spent, mut stopped, mut valid) = (Duration::ZERO, run.watch.is_over(), String::new());
     while run.step_count() < options.steps && !interrupt::requested() && !stopped {
         let start = Instant::now();
-        let bits = run
-            .step()
-            .map_err(|error| format!("{error}. The last checkpoint is {place}; a smaller --lr may help"))?;
+        let bits = match run.step()? {
+            Step::Made(bits) => bits,
+            Step::Skipped(why) => {
+                bar.suspend(|| eprintln!("{why}; the step is left out"));
+                continue;
+            }
+            Step::Diverged(why) => {
+                let command = with_lower_rate(words, run.learning_rate());
+                return Err(format!(
+                    "{why}. Go on from the last checkpoint with a lower learning rate: {command}"
+                )
+                .into());
+            }
+        };
         spent += start.elapsed();
         let step = run.step_count();
         let speed = speed(step - first, run.characters_per_step(), spent);
@@ -75,14 +95,14 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
             stopped = verdict == Verdict::Stop;
         }
         if step % options.checkpoint_every == 0 {
-            run.checkpoint()?.save(path)?;
+            save(&run)?;
         }
     }
     bar.finish_and_clear();
-    run.checkpoint()?.save(path)?;
+    save(&run)?;
     if let Some(export) = &options.export {
-        make_folder(export)?;
-        refrain_weights::save_with(export, &run.model, &run.metadata())?;
+        let weights = refrain_weights::to_bytes_with(&run.best_weights(), &run.metadata())?;
+        refrain_weights::write_atomically(export, &weights)?;
     }
     if let Some(plot) = &options.plot {
         plot::write(plot, &figure(&run.curve)?)?;
@@ -92,20 +112,23 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     let mut summary = json!({
         "steps": step, "epochs": run.epochs(), "parameters": parameters, "checkpoint": place.to_string(),
         "interrupted": interrupt::requested(), "stopped_early": stopped, "characters_per_second": speed,
-        "peak_memory_bytes": memory::peak(),
+        "peak_memory_bytes": memory::peak(), "skipped_steps": run.skipped(), "changed": changed,
     });
-    let memory = memory::peak().map(|bytes| format!(", {} MB of memory at most", bytes.div_ceil(1_000_000)));
-    let memory = memory.unwrap_or_default();
     let end = if interrupt::requested() {
-        format!(
-            "interrupted after step {step}, saved in {place}; the same command with --resume (and without --overwrite) goes on"
-        )
+        let command = go_on(words);
+        summary["resume"] = json!(command);
+        format!("interrupted after step {step}, saved in {place}; to go on: {command}")
     } else {
         let bits = run.validate()?;
         summary["bits_per_character"] = json!(bits);
         summary["best_bits_per_character"] = json!(run.watch.best().map(|best| best.metric));
+        let memory =
+            memory::peak().map(|bytes| format!(", {} MB of memory at most", bytes.div_ceil(1_000_000)));
+        let skipped =
+            if run.skipped() > 0 { format!(", {} steps left out", run.skipped()) } else { String::new() };
         format!(
-            "{step} steps, {bits:.4} bits per character in validation, {speed:.0} characters a second{memory}; saved in {place}"
+            "{step} steps, {bits:.4} bits per character in validation, {speed:.0} characters a second{}{skipped}; saved in {place}",
+            memory.unwrap_or_default()
         )
     };
     say(&end)?;
@@ -113,14 +136,54 @@ pub(crate) fn train(options: &TrainOptions, quiet: bool) -> Fallible<Value> {
     Ok(summary)
 }
 
-fn speed(steps: u64, characters: usize, spent: Duration) -> f64 {
-    (steps * characters as u64) as f64 / spent.as_secs_f64().max(1e-9)
+/// Goes on from the checkpoint; says what has changed since.
+fn resumed(run: &mut Run<'_>, path: &Path) -> Fallible<Vec<String>> {
+    let checkpoint = Checkpoint::load(path).map_err(|error| {
+        let none =
+            matches!(&error, Error::Read { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound);
+        let advice = if none { "; without --resume the training begins anew" } else { "" };
+        format!("cannot resume: {error}{advice}; nothing is changed")
+    })?;
+    run.resume(&checkpoint).map_err(|error| format!("cannot resume: {error}; nothing is changed").into())
 }
 
-fn make_folder(path: &Path) -> Fallible<()> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
-    fs::create_dir_all(folder)
-        .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()).into())
+/// That all files of a training can be written where they are to go.
+fn try_places(options: &TrainOptions) -> Fallible<()> {
+    OutputFolder::of_file(&options.checkpoint, "--checkpoint")?;
+    for (path, option) in [(&options.export, "--export"), (&options.plot, "--plot")] {
+        let Some(path) = path else { continue };
+        OutputFolder::of_file(path, option)?;
+        if *path == options.checkpoint {
+            return Err(format!("{option} would overwrite the checkpoint, {}", path.display()).into());
+        }
+    }
+    Ok(())
+}
+
+/// What to do where a checkpoint cannot be written.
+fn room(error: &Error) -> &'static str {
+    program::advice(error)
+        .unwrap_or("make it a place that you may write to, or name another with --checkpoint")
+}
+
+/// The line that goes on with a training that these arguments began.
+fn go_on(words: &[String]) -> String {
+    let words = words.iter().filter(|word| !["--overwrite", "--resume"].contains(&word.as_str()));
+    let words: Vec<String> = words.cloned().chain(["--resume".to_owned()]).collect();
+    program::command_line("char_lm", &words)
+}
+
+/// [`go_on`] with a tenth of a learning rate.
+fn with_lower_rate(words: &[String], rate: f64) -> String {
+    let is_rate = |word: &String| word == "--lr" || word.starts_with("--lr=");
+    let value_of = |place: usize| place > 0 && words[place - 1] == "--lr";
+    let others = words.iter().enumerate().filter(|(place, word)| !is_rate(word) && !value_of(*place));
+    let others: Vec<String> = others.map(|(_, word)| word.clone()).collect();
+    format!("{} --lr {:e}", go_on(&others), rate / 10.0)
+}
+
+fn speed(steps: u64, characters: usize, spent: Duration) -> f64 {
+    (steps * characters as u64) as f64 / spent.as_secs_f64().max(1e-9)
 }
 
 /// Bits per character over the steps, on the training and on the validation text.

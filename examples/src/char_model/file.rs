@@ -11,14 +11,23 @@ use refrain_train::Checkpoint;
 use super::{Cell, CharModel, Sizes};
 use crate::program::Fallible;
 
+const MAKE_ONE: &str =
+    "`cargo run --release --example char_lm -- train` makes a checkpoint, --checkpoint names another";
+
 impl CharModel {
+    /// Whether a file is the checkpoint of such a model, whole and of this version.
+    pub fn is_in(path: &Path) -> bool {
+        Checkpoint::<f32>::load(path).is_ok_and(|checkpoint| checkpoint.kind().starts_with("char_lm "))
+    }
+
     /// The model of a checkpoint, the best one that the training has seen, and its characters.
     ///
     /// # Errors
     /// A sentence for a file that is not there, is damaged, or holds something else.
     pub fn load(path: &Path) -> Fallible<(Self, Vocabulary)> {
-        let checkpoint = Checkpoint::<f32>::load(path)?;
-        Self::from_checkpoint(&checkpoint).map_err(|error| format!("{}: {error}", path.display()).into())
+        let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {MAKE_ONE}"))?;
+        Self::from_checkpoint(&checkpoint)
+            .map_err(|error| format!("{}: {error}; {MAKE_ONE}", path.display()).into())
     }
 
     /// [`CharModel::load`] of a checkpoint that has been read.
