@@ -1,6 +1,6 @@
 //! Data-parallel steps: the gradients of a batch, found by threads that have a part of it each.
 
-use std::{ops::Range, panic::resume_unwind, thread};
+use std::{io, ops::Range, panic::resume_unwind, thread};
 
 use refrain_autograd::{Error, Gradients, Tape, Var};
 use refrain_tensor::{Real, Tensor};
@@ -20,8 +20,9 @@ pub struct BatchGradients<T: Real> {
 /// shard's own and the range, and returns the mean loss over it: one number. The sum of the shards'
 /// losses, each weighted by its share of the items, is the mean over the batch, and so for the
 /// gradients. Shard 0 runs on the calling thread, each other one on a
-/// [scoped](std::thread::scope) thread of its own. Where there are fewer items than shards, each
-/// item is a shard; no batch is [`Error::NothingRecorded`].
+/// [scoped](std::thread::scope) thread of its own; where the system has no more threads to give, the
+/// calling thread runs the shards that are left. Where there are fewer items than shards, each item is
+/// a shard; no batch is [`Error::NothingRecorded`].
 ///
 /// The shards' gradients are added in the order of the shards, so the result depends, to the last
 /// bit, on the number of shards and not on the threads' timing. It differs from that of the whole
@@ -68,14 +69,28 @@ pub fn gradients<T: Real, E: From<Error> + Send>(
     shards: usize,
     loss: impl for<'t> Fn(&'t Tape<T>, Range<usize>) -> Result<Var<'t, T>, E> + Sync,
 ) -> Result<BatchGradients<T>, E> {
+    gradients_on(thread::Builder::new, batch, shards, loss)
+}
+
+/// [`gradients`] on threads that these builders spawn.
+fn gradients_on<T: Real, E: From<Error> + Send>(
+    builder: impl Fn() -> thread::Builder,
+    batch: usize,
+    shards: usize,
+    loss: impl for<'t> Fn(&'t Tape<T>, Range<usize>) -> Result<Var<'t, T>, E> + Sync,
+) -> Result<BatchGradients<T>, E> {
     let shards = shards.clamp(1, batch.max(1));
     let items = |shard: usize| batch * shard / shards..batch * (shard + 1) / shards;
     let run = |shard: usize| of_shard(items(shard), batch, &loss);
     let found: Vec<_> = thread::scope(|scope| {
-        let others: Vec<_> = (1..shards).map(|shard| scope.spawn(move || run(shard))).collect();
+        let spawn = |shard: usize| builder().spawn_scoped(scope, move || run(shard));
+        let others: Vec<_> = (1..shards).map(spawn).collect();
         let first = run(0);
-        let others =
-            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let join = |(other, shard): (io::Result<thread::ScopedJoinHandle<'_, _>>, usize)| match other {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => run(shard),
+        };
+        let others = others.into_iter().zip(1..).map(join);
         std::iter::once(first).chain(others).collect()
     });
     let mut sum = BatchGradients { loss: 0.0, gradients: Gradients::default() };
@@ -103,4 +118,28 @@ fn of_shard<T: Real, E: From<Error>>(
     let gradients = loss.backward_with(weight)?;
     let value = loss.value().item().map_err(Error::from)?;
     Ok(BatchGradients { loss: share * Real::to_f64(value), gradients })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use refrain_autograd::Parameter;
+
+    #[test]
+    fn without_threads_the_shards_run_on_the_calling_one() {
+        let weight = Parameter::new(Tensor::from(3.0));
+        let here = thread::current().id();
+        let run = |builder: fn() -> thread::Builder, alone: bool| {
+            let found = gradients_on::<f64, Error>(builder, 10, 4, |tape, items| {
+                assert!(!alone || thread::current().id() == here);
+                let weight = tape.parameter(&weight);
+                Ok(weight.mul(&weight)?.mul_scalar(items.start as f64 + 0.1))
+            });
+            let found = found.unwrap();
+            (found.loss, found.gradients.get(&weight).unwrap().item().unwrap())
+        };
+        // No system has room for a stack of 2⁶⁰ bytes.
+        let none = || thread::Builder::new().stack_size(1 << 60);
+        assert_eq!(run(none, true), run(thread::Builder::new, false));
+    }
 }

@@ -102,12 +102,16 @@ impl<T: Real> EarlyStopping<T> {
     }
 
     /// Keeps what was seen so far in a checkpoint.
-    pub fn save(&self, checkpoint: &mut Checkpoint<T>) {
+    ///
+    /// # Errors
+    /// None: the name of the group is a good one.
+    pub fn save(&self, checkpoint: &mut Checkpoint<T>) -> Result<()> {
         checkpoint.set_entry(COUNT, self.without_improvement);
         checkpoint.set_entry(METRIC, self.best.as_ref().map_or(f64::NAN, |best| best.metric));
         if let Some(best) = &self.best {
-            checkpoint.set_tensors(WEIGHTS, &best.weights);
+            checkpoint.set_tensors(WEIGHTS, &best.weights)?;
         }
+        Ok(())
     }
 
     /// Goes on from what was seen before a checkpoint.
@@ -179,7 +183,7 @@ mod tests {
         let mut watch = EarlyStopping::new(3);
         for metric in [f64::NAN, 0.1 + 0.2, 0.5] {
             let mut checkpoint = Checkpoint::new("one parameter", &model);
-            watch.save(&mut checkpoint);
+            watch.save(&mut checkpoint).unwrap();
             let checkpoint = Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap()).unwrap();
             let mut resumed = EarlyStopping::new(3);
             resumed.load(&checkpoint).unwrap();

@@ -43,6 +43,12 @@ pub enum Error {
     #[error("the checkpoint holds numbers of type {found}, expected {expected}")]
     Element { found: String, expected: &'static str },
 
+    /// A name that a group of tensors cannot have.
+    #[error(
+        "set_tensors: {name:?} cannot name a group of tensors, expected a name that is not empty, has no '/', and is neither \"model\" nor \"optimizer\""
+    )]
+    GroupName { name: String },
+
     /// Something that the checkpoint should hold and does not.
     #[error("the checkpoint has no {what} {name:?}")]
     Missing { what: &'static str, name: String },

@@ -146,13 +146,12 @@ impl<T: Real> TruncatedBPTT<T> {
     /// Keeps the place and the carried states in a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Model`] never: the names of the states differ.
+    /// None: the names of the states differ, and that of their group is a good one.
     pub fn save(&self, checkpoint: &mut Checkpoint<T>) -> Result<()> {
         checkpoint.progress = self.progress;
         checkpoint.set_entry(CARRIED, self.carried.len());
         let named = self.carried.iter().enumerate().map(|(k, state)| (k.to_string(), state.clone()));
-        checkpoint.set_tensors(CARRIED, &StateDict::new(named.collect())?);
-        Ok(())
+        checkpoint.set_tensors(CARRIED, &StateDict::new(named.collect())?)
     }
 
     /// A driver that goes on where [`TruncatedBPTT::save`] was called.

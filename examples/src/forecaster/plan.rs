@@ -88,8 +88,7 @@ impl Plan {
         let bands = Tensor::from_vec(bands, [self.bands.len(), 2])?;
         let named = [("mean", mean), ("scale", scale), ("bands", bands)];
         let named = named.map(|(name, value)| (name.to_owned(), value));
-        checkpoint.set_tensors("plan", &StateDict::new(named.into())?);
-        Ok(())
+        Ok(checkpoint.set_tensors("plan", &StateDict::new(named.into())?)?)
     }
 
     /// The plan in a checkpoint.

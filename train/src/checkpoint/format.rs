@@ -20,11 +20,10 @@ use refrain_optim::{OptimizerState, ParameterState};
 use refrain_tensor::Tensor;
 use refrain_weights::{CHECKPOINT as FORMAT, Metadata, from_bytes, metadata_in, to_bytes_with};
 
-use super::{Checkpoint, Progress, entry, find};
+use super::{Checkpoint, OPTIMIZER, Progress, entry, find};
 use crate::{Error, Result};
 
 const VERSION: u32 = 1;
-const OPTIMIZER: &str = "optimizer";
 
 /// The checksum in the header, up to its digits. Inside a string of the header no quotation mark comes
 /// without a backslash, so this can stand nowhere else.
@@ -78,24 +77,26 @@ impl<T: Real> Checkpoint<T> {
     ///
     /// # Errors
     /// [`Error::Weights`] for bytes that are cut off or no safetensors file, [`Error::NotACheckpoint`]
-    /// for such a file of something else, [`Error::Checksum`] where a bit is not as it was written,
-    /// [`Error::Version`], [`Error::Element`], and [`Error::Missing`] or [`Error::Entry`] for a
-    /// checkpoint that was never whole.
+    /// for such a file of something else, [`Error::Version`] for a checkpoint of another version,
+    /// [`Error::Checksum`] where a bit is not as it was written, [`Error::Element`], and
+    /// [`Error::Missing`] or [`Error::Entry`] for a checkpoint that was never whole.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        // A file that is cut off says so; only then is it a matter of bits.
-        let (header, values) = (metadata_in(bytes)?, from_bytes::<T>(bytes)?);
+        let header = metadata_in(bytes)?;
         if header.get("format").is_none_or(|format| format != FORMAT) {
             return Err(Error::NotACheckpoint);
         }
+        // Another version may have another checksum, or none, and other tensors.
+        let version = text(&header, "version")?;
+        if *version != VERSION.to_string() {
+            return Err(Error::Version { found: version.clone(), expected: VERSION });
+        }
+        // A file that is cut off says so; only then is it a matter of bits.
+        let values = from_bytes::<T>(bytes)?;
         let found = text(&header, "checksum")?;
         let place = checksum_place(bytes).filter(|_| found.len() == NO_CHECKSUM.len());
         let expected = checksum(bytes, place.ok_or(Error::NotACheckpoint)?);
         if *found != expected {
             return Err(Error::Checksum { found: found.clone(), expected });
-        }
-        let version = text(&header, "version")?;
-        if *version != VERSION.to_string() {
-            return Err(Error::Version { found: version.clone(), expected: VERSION });
         }
         let element = text(&header, "element")?;
         if element != T::DTYPE {

@@ -102,21 +102,21 @@ pub struct Progress {
 
 /// The group of the model's own tensors.
 const MODEL: &str = "model";
+/// The group of what the optimizer remembers.
+const OPTIMIZER: &str = "optimizer";
 
 impl<T: Real> Checkpoint<T> {
     /// A checkpoint of a model. `kind` says what model it is, with all that decides what it computes
     /// beside its parameters: only a model of the same kind will take them.
     pub fn new(kind: impl Into<String>, model: &impl Module<T>) -> Self {
-        let mut checkpoint = Self {
+        Self {
             progress: Progress::default(),
             model: kind.into(),
             optimizer: None,
-            tensors: BTreeMap::new(),
+            tensors: BTreeMap::from([(MODEL.to_owned(), by_name(&StateDict::of(model)))]),
             generators: BTreeMap::new(),
             entries: BTreeMap::new(),
-        };
-        checkpoint.set_tensors(MODEL, &StateDict::of(model));
-        checkpoint
+        }
     }
 
     /// What model it is.
@@ -147,9 +147,32 @@ impl<T: Real> Checkpoint<T> {
 
     /// Keeps tensors under the name of a group, replacing those before: the state of a recurrent
     /// layer at the end of a chunk, the best weights so far, an average of weights.
-    pub fn set_tensors(&mut self, group: &str, tensors: &StateDict<T>) {
-        let named = tensors.iter().map(|(name, value)| (name.to_owned(), value.clone()));
-        self.tensors.insert(group.to_owned(), named.collect());
+    ///
+    /// In the file a tensor is called `GROUP/NAME`, and the groups `model` and `optimizer` are the
+    /// checkpoint's own.
+    ///
+    /// # Errors
+    /// [`Error::GroupName`] for a name that is empty, has a `/` in it, or is one of those two. The
+    /// checkpoint is then as it was.
+    ///
+    /// ```
+    /// # use refrain_autograd::Parameter;
+    /// use refrain_nn::StateDict;
+    /// # use refrain_tensor::Tensor;
+    /// # use refrain_train::Checkpoint;
+    /// # let model = Parameter::new(Tensor::from([1.0, 2.0]));
+    /// let mut checkpoint = Checkpoint::new("two numbers", &model);
+    /// checkpoint.set_tensors("average", &StateDict::of(&model))?;
+    /// assert_eq!(checkpoint.tensors("average")?, StateDict::of(&model));
+    /// assert!(checkpoint.set_tensors("model", &StateDict::of(&model)).is_err());
+    /// # Ok::<(), refrain_train::Error>(())
+    /// ```
+    pub fn set_tensors(&mut self, group: &str, tensors: &StateDict<T>) -> Result<()> {
+        if group.is_empty() || group.contains('/') || [MODEL, OPTIMIZER].contains(&group) {
+            return Err(Error::GroupName { name: group.to_owned() });
+        }
+        self.tensors.insert(group.to_owned(), by_name(tensors));
+        Ok(())
     }
 
     /// Keeps a value as text under a name, replacing the one before. Numbers come back with their bits.
@@ -207,6 +230,10 @@ impl<T: Real> Checkpoint<T> {
         let text = find(&self.entries, "entry", name)?;
         text.parse().map_err(|_| entry("entry", name, text, std::any::type_name::<V>()))
     }
+}
+
+fn by_name<T: Real>(tensors: &StateDict<T>) -> BTreeMap<String, Tensor<T>> {
+    tensors.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
 }
 
 fn find<'m, V>(map: &'m BTreeMap<String, V>, what: &'static str, name: &str) -> Result<&'m V> {

@@ -16,7 +16,7 @@ impl Run<'_> {
         checkpoint.set_optimizer(&self.adam, &self.model)?;
         checkpoint.set_rng("dropout", &self.rng)?;
         self.driver.save(&mut checkpoint)?;
-        self.watch.save(&mut checkpoint);
+        self.watch.save(&mut checkpoint)?;
         self.about.iter().for_each(|(name, value)| checkpoint.set_entry(name, value));
         checkpoint.set_entry("settings", Value::Object(self.options.settings()));
         checkpoint.set_entry("clip", self.clip);
