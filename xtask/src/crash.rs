@@ -1,9 +1,11 @@
 //! `cargo xtask crash --kills N`: a training that is killed again and again ends with the same bits.
 //!
 //! A small `char_lm` trains once without a break. Then it trains again, with a checkpoint after every
-//! step, and is killed with SIGKILL at random moments, many of them in the midst of a write. Each time it
-//! resumes from what is there. At the end the two checkpoints must be the same, byte for byte: weights,
-//! optimizer state, generator, best weights, losses.
+//! step, and is killed with SIGKILL at random moments, many of them in the midst of a write. At first it is
+//! killed before it has a checkpoint, a quarter as often as afterwards, and begins anew. Then the moments
+//! are spread over the whole run, the starts included, and each time it resumes from what is there. At the
+//! end the two checkpoints must be the same, byte for byte: weights, optimizer state, generator, best
+//! weights, losses.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,9 +19,6 @@ use crate::temporary_folder::TemporaryFolder;
 /// Dropout and an LSTM of two layers, so that the generator and every carried state matter.
 const MODEL: &str = "--cell lstm --layers 2 --hidden 32 --embedding 16 --dropout 0.2 --streams 4 --chunk 16";
 const CADENCE: &str = "--checkpoint-every 1 --eval-every 25 --eval-chars 500 --json";
-
-/// The longest time from a start to its kill. A start takes a good part of it, a few steps the rest.
-const LONGEST_LIFE: Duration = Duration::from_millis(120);
 
 /// How long the first checkpoint may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,35 +56,62 @@ fn crash(&Arguments { kills, seed }: &Arguments) -> Result<String, String> {
     };
     let program = built()?;
     let quiet = Training { program: program.clone(), ..training("quiet.safetensors") };
-    let start = Instant::now();
-    quiet.finish()?;
-    println!("{} steps without a break in {:.1} s", quiet.steps, start.elapsed().as_secs_f64());
+    let Pace { first, whole } = quiet.pace()?;
+    println!("{} steps without a break in {:.1} s", quiet.steps, whole.as_secs_f64());
 
     let killed = Training { program, ..training("killed.safetensors") };
     let mut random = seed;
-    let (mut resumed, mut finished) = (0, 0);
-    for kill in 1..=kills {
-        let was_there = killed.checkpoint.exists();
-        let life = LONGEST_LIFE.mul_f64(fraction(&mut random));
-        while !killed.dies_after(life)? {
-            // It was done before its time came: compare, and train anew.
-            same(&quiet, &killed)?;
-            finished += 1;
-            std::fs::remove_file(&killed.checkpoint).map_err(|error| format!("cannot remove it: {error}"))?;
+    let (mut anew, mut resumed, mut finished) = (0, 0, 0);
+    while anew < kills.div_ceil(4) {
+        match killed.dies_after(first.mul_f64(fraction(&mut random)))? {
+            End::Without => anew += 1,
+            End::With | End::Done => killed.forget()?,
         }
-        resumed += u64::from(was_there && kill > 1);
+    }
+    // On average a life is a start and its share of the steps.
+    let longest_life = 2 * (first + whole.saturating_sub(first).div_f64(kills as f64));
+    let mut left = kills;
+    while left > 0 {
+        resumed += u64::from(killed.checkpoint.exists());
+        match killed.dies_after(longest_life.mul_f64(fraction(&mut random)))? {
+            End::With => left -= 1,
+            End::Without => anew += 1,
+            End::Done => {
+                // It was done before its time came: compare, and train anew.
+                same(&quiet, &killed)?;
+                finished += 1;
+                killed.forget()?;
+            }
+        }
     }
     // What the last kill left is resumed too.
     killed.finish()?;
     resumed += 1;
     same(&quiet, &killed)?;
     nothing_beside(folder.path())?;
+    println!("{anew} more kills before there was a checkpoint; the training began anew");
     if finished > 0 {
         println!(
             "{finished} trainings ended before they were killed, with the same weights; then another began"
         );
     }
     Ok(format!("{kills} kills, {resumed} resumed, weights identical"))
+}
+
+/// How long a training takes: up to its first checkpoint, and to its end.
+struct Pace {
+    first: Duration,
+    whole: Duration,
+}
+
+/// How the life of a training ended.
+enum End {
+    /// Killed before it had a checkpoint.
+    Without,
+    /// Killed, and there is a checkpoint.
+    With,
+    /// All steps were made before the kill.
+    Done,
 }
 
 /// One training of the example.
@@ -113,27 +139,43 @@ impl Training {
         ended(self.start()?)
     }
 
-    /// Starts or resumes the training and kills it after some time, counted from when there is a
-    /// checkpoint. Whether it was still running.
-    fn dies_after(&self, life: Duration) -> Result<bool, String> {
-        let mut child = self.start()?;
+    /// Trains to the end, and looks at the clock.
+    fn pace(&self) -> Result<Pace, String> {
         let start = Instant::now();
+        let mut child = self.start()?;
         while !self.checkpoint.exists() && start.elapsed() < PATIENCE {
             if child.try_wait().map_err(cannot_wait)?.is_some() {
                 break;
             }
             sleep(Duration::from_micros(200));
         }
+        let first = start.elapsed();
+        ended(child)?;
+        Ok(Pace { first, whole: start.elapsed() })
+    }
+
+    /// Starts or resumes the training and kills it after some time.
+    fn dies_after(&self, life: Duration) -> Result<End, String> {
+        let mut child = self.start()?;
         sleep(life);
         if child.try_wait().map_err(cannot_wait)?.is_some() {
             ended(child)?;
-            return Ok(false);
+            return Ok(End::Done);
         }
         // On Unix this is SIGKILL, which no program can hear coming.
         child.kill().map_err(|error| format!("cannot kill it: {error}"))?;
         let status = child.wait().map_err(cannot_wait)?;
-        // It may have ended between the look and the kill.
-        Ok(!status.success())
+        Ok(match (status.success(), self.checkpoint.exists()) {
+            (true, _) => End::Done, // between the look and the kill
+            (false, true) => End::With,
+            (false, false) => End::Without,
+        })
+    }
+
+    /// Removes the checkpoint.
+    fn forget(&self) -> Result<(), String> {
+        let path = &self.checkpoint;
+        std::fs::remove_file(path).map_err(|error| format!("cannot remove {}: {error}", path.display()))
     }
 }
 
