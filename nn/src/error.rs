@@ -95,6 +95,10 @@ pub enum Error {
     )]
     Budget { op: &'static str, steps: usize, budget: usize, least: usize },
 
+    /// A plan for sequences of another length.
+    #[error("{op}: the plan is for {planned} steps, the input has {found}; make one for each length")]
+    PlannedSteps { op: &'static str, planned: usize, found: usize },
+
     /// More steps than a plan can count.
     #[error("{op}: found {steps} steps, expected less than 2^32")]
     TooManySteps { op: &'static str, steps: usize },

@@ -4,7 +4,10 @@
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::{Tape, Var};
-use refrain_nn::{GRU, LSTM, LSTMState, Module, Nonlinearity, RNN, recompute::StepCosts};
+use refrain_nn::{
+    GRU, LSTM, LSTMState, Module, Nonlinearity, RNN,
+    recompute::{Plan, StepCosts},
+};
 use refrain_tensor::{Real, Tensor};
 
 /// Any of the family.
@@ -205,4 +208,35 @@ fn what_cannot_run_within_a_budget_says_so() {
         assert_eq!(result.unwrap_err().to_string(), message);
     }
     assert!(gru.forward_within(&x, None, least).is_ok());
+    let plan = Plan::new(8, gru.step_costs(2), least).unwrap();
+    let message = "gru: the plan is for 8 steps, the input has 9; make one for each length";
+    assert_eq!(gru.forward_planned(&x, None, &plan).unwrap_err().to_string(), message);
+    let both = both.forward_planned(&x, None, &Plan::new(9, both.step_costs(2), 1 << 20).unwrap());
+    assert!(both.unwrap_err().to_string().starts_with("gru: a bidirectional layer has no budget"));
+}
+
+#[test]
+fn a_plan_that_was_made_before_does_what_a_budget_does() {
+    let rng = &mut Xoshiro256PlusPlus::seed_from_u64(7);
+    let lstm = LSTM::<f32>::builder(3, 5).num_layers(2).build(rng).unwrap();
+    let x = Tensor::normal([40, 2, 3], 0.0, 1.0, rng).unwrap();
+    let budget = 5 * lstm.step_costs(2).step;
+    let plan = Plan::new(40, lstm.step_costs(2), budget).unwrap();
+    assert!(!plan.keeps_all());
+    let run = |plan: Option<&Plan>| {
+        let tape = Tape::new();
+        let x = tape.variable(x.clone());
+        let (y, _) = match plan {
+            Some(plan) => lstm.forward_planned(&x, None, plan).unwrap(),
+            None => lstm.forward_within(&x, None, budget).unwrap(),
+        };
+        let value = y.value().to_vec();
+        let gradients = y.square().mean(..).unwrap().backward().unwrap();
+        let of_parameters = lstm.parameters().into_iter().map(|p| gradients.get(p).unwrap().to_vec());
+        (value, gradients.of(&x).unwrap().to_vec(), of_parameters.collect::<Vec<_>>())
+    };
+    let expected = run(None);
+    for _ in 0..2 {
+        assert_eq!(run(Some(&plan)), expected);
+    }
 }

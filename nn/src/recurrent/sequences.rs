@@ -8,6 +8,7 @@ use super::{
     packed::{PackedSequence, packed, pad_packed_sequence},
     shape::{Sequence, check_state},
     stack::{Stack, States},
+    within::Budget,
 };
 use crate::{Error, Result};
 
@@ -19,7 +20,7 @@ impl<T: Real> Stack<T> {
         input: &Var<'t, T>,
         initial: Option<States<'t, T>>,
         rng: Option<&mut R>,
-        budget: Option<usize>,
+        budget: Option<Budget<'_>>,
     ) -> Result<(Var<'t, T>, States<'t, T>)> {
         let sequence = self.check(input, initial.as_ref())?;
         if budget.is_some() {
@@ -183,8 +184,30 @@ macro_rules! sequence_methods {
                 initial: Option<&$state>,
                 budget: usize,
             ) -> Result<(Var<'t, T>, $state)> {
-                let initial = initial.map(States::from);
-                let (y, last) = self.stack.on_batch::<NoRng>(input, initial, None, Some(budget))?;
+                let (initial, budget) =
+                    (initial.map(States::from), Some(crate::recurrent::within::Budget::Bytes(budget)));
+                let (y, last) = self.stack.on_batch::<NoRng>(input, initial, None, budget)?;
+                Ok((y, last.into()))
+            }
+
+            /// [`forward_within`](Self::forward_within) by a plan that was made before: where lengths
+            /// and budget repeat, as in a training, it is made once. A plan is for a number of steps and
+            /// for the costs it was given, those of [`step_costs`](Self::step_costs); a larger batch
+            /// takes more bytes than it says.
+            ///
+            /// # Errors
+            /// Those of [`forward_within`](Self::forward_within) but for the budget, and
+            /// [`Error::PlannedSteps`](crate::Error::PlannedSteps) where the plan is for another number
+            /// of steps.
+            pub fn forward_planned<'t>(
+                &self,
+                input: &Var<'t, T>,
+                initial: Option<&$state>,
+                plan: &crate::recompute::Plan,
+            ) -> Result<(Var<'t, T>, $state)> {
+                let (initial, budget) =
+                    (initial.map(States::from), Some(crate::recurrent::within::Budget::Planned(plan)));
+                let (y, last) = self.stack.on_batch::<NoRng>(input, initial, None, budget)?;
                 Ok((y, last.into()))
             }
 

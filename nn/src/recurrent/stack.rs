@@ -15,6 +15,7 @@ use super::{
     node::{Roles, Sequence},
     options::Options,
     precision::Precision,
+    within::Budget,
 };
 use crate::{Dropout, Error, Module, Result};
 
@@ -125,14 +126,14 @@ impl<T: Real> Stack<T> {
 
     /// Runs rows `[N, I]` through all layers: the rows of the top layer, `[N, S · directions]`, and
     /// the last states. Dropout between layers draws from `rng`. What is kept for the way back stays
-    /// within `budget` bytes, where one is given.
+    /// within a budget, where one is given.
     pub(crate) fn run<'t>(
         &self,
         rows: &Var<'t, T>,
         steps: Steps,
         initial: Option<&States<'t, T>>,
         rng: Option<&mut (impl Rng + ?Sized)>,
-        budget: Option<usize>,
+        budget: Option<Budget<'_>>,
     ) -> Result<(Var<'t, T>, States<'t, T>)> {
         let (tape, options) = (rows.tape(), &self.options);
         let mut inputs = Vec::with_capacity(3 + 5 * self.cells.len());

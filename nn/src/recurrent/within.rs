@@ -95,19 +95,49 @@ struct Progress<A> {
     stack: Vec<States<A>>,
 }
 
+/// What the way back of a sequence may take.
+#[derive(Clone, Copy)]
+pub(crate) enum Budget<'p> {
+    /// So many bytes.
+    Bytes(usize),
+    /// What a plan takes that was made before.
+    Planned(&'p Plan),
+}
+
 impl<T: Real> Sequence<T> {
     /// [`Sequence::onto_tape`] within a budget.
     ///
     /// # Errors
-    /// [`Error::Budget`]; those of a tape.
+    /// [`Error::Budget`] and [`Error::PlannedSteps`]; those of a tape.
     pub(crate) fn onto_tape_within<'t>(
         self,
-        budget: usize,
+        budget: Budget<'_>,
         inputs: &[Var<'t, T>],
     ) -> Result<Vec<Var<'t, T>>> {
+        let found = self.steps.count();
+        if let Budget::Planned(plan) = budget
+            && plan.steps() != found
+        {
+            return Err(Error::PlannedSteps { op: self.kind.op(), planned: plan.steps(), found });
+        }
         if !inputs.iter().any(Var::requires_grad) {
             return self.onto_tape(inputs);
         }
+        let plan = match budget {
+            Budget::Bytes(budget) => self.plan(budget)?,
+            Budget::Planned(plan) => plan.clone(),
+        };
+        if plan.keeps_all() {
+            return self.onto_tape(inputs);
+        }
+        if computes_in_double(self.sizes.input, self.sizes.hidden) {
+            return self.compute_within::<Double>(plan, inputs);
+        }
+        self.compute_within::<Same>(plan, inputs)
+    }
+
+    /// A plan for this sequence alone.
+    fn plan(&self, budget: usize) -> Result<Plan> {
         let layers = Layers {
             count: self.layers,
             directions: self.directions,
@@ -117,19 +147,11 @@ impl<T: Real> Sequence<T> {
             width: self.width(),
         };
         let op = self.kind.op();
-        let plan =
-            Plan::new(self.steps.count(), layers.step_costs::<T>(self.kind, self.steps.batch()), budget);
-        let plan = plan.map_err(|error| match error {
+        let costs = layers.step_costs::<T>(self.kind, self.steps.batch());
+        Plan::new(self.steps.count(), costs, budget).map_err(|error| match error {
             Error::Budget { steps, budget, least, .. } => Error::Budget { op, steps, budget, least },
             other => other,
-        })?;
-        if plan.keeps_all() {
-            return self.onto_tape(inputs);
-        }
-        if computes_in_double(self.sizes.input, self.sizes.hidden) {
-            return self.compute_within::<Double>(plan, inputs);
-        }
-        self.compute_within::<Same>(plan, inputs)
+        })
     }
 
     fn compute_within<'t, P: Precision<T>>(

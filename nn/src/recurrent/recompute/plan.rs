@@ -1,6 +1,6 @@
 //! [`Plan`]: a policy as a list of actions.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use super::policy::Policy;
 use crate::{Error, Result};
@@ -45,14 +45,14 @@ pub enum Action {
 /// eighth of what fits at once.
 ///
 /// Making a plan takes some milliseconds and up to some megabytes; a plan can be used again and
-/// again.
+/// again, and a clone of it shares its memory.
 #[derive(Clone, Debug)]
 pub struct Plan {
     steps: usize,
     forward_steps: u64,
     peak_bytes: usize,
     most_states: usize,
-    actions: Vec<Compact>,
+    actions: Arc<[Compact]>,
 }
 
 /// An action in twelve bytes.
@@ -99,8 +99,9 @@ impl Plan {
             .map_while(|states| fits(states).map(|count| if count == steps { groups } else { count / group }))
             .take_while(|&fits| fits > 0)
             .collect();
-        let plan = Self { steps, forward_steps: 0, peak_bytes: 0, most_states: 0, actions: Vec::new() };
-        let mut writer = Writer { policy: Policy::new(groups, fitting), costs, group, groups, plan };
+        let plan = Self { steps, forward_steps: 0, peak_bytes: 0, most_states: 0, actions: [].into() };
+        let (policy, actions) = (Policy::new(groups, fitting), Vec::new());
+        let mut writer = Writer { policy, costs, group, groups, plan, actions };
         writer.reverse(0, groups, 0);
         Ok(writer.finish())
     }
@@ -144,12 +145,16 @@ impl Plan {
 
     /// The chunks in which steps are run, from the first to the last.
     pub fn chunks(&self) -> Vec<Range<usize>> {
-        let backs = self.actions.iter().rev().filter_map(|&action| match action {
-            Compact::Back(from, to) => Some(from as usize..to as usize),
-            _ => None,
-        });
-        backs.collect()
+        chunks(&self.actions)
     }
+}
+
+fn chunks(actions: &[Compact]) -> Vec<Range<usize>> {
+    let backs = actions.iter().rev().filter_map(|&action| match action {
+        Compact::Back(from, to) => Some(from as usize..to as usize),
+        _ => None,
+    });
+    backs.collect()
 }
 
 /// Writes the actions of a policy.
@@ -160,6 +165,7 @@ struct Writer {
     group: usize,
     groups: usize,
     plan: Plan,
+    actions: Vec<Compact>,
 }
 
 impl Writer {
@@ -169,16 +175,16 @@ impl Writer {
         while let Some((ahead, keep)) = self.policy.split(end - first, kept) {
             let middle = first + ahead;
             let range = self.steps_of(first, middle);
-            self.plan.actions.push(Compact::Advance(range.0, range.1));
+            self.actions.push(Compact::Advance(range.0, range.1));
             if keep {
-                self.plan.actions.push(Compact::Keep);
+                self.actions.push(Compact::Keep);
                 self.plan.most_states = self.plan.most_states.max(kept + 1);
                 self.reverse(middle, end, kept + 1);
-                self.plan.actions.push(Compact::Drop);
+                self.actions.push(Compact::Drop);
             } else {
                 self.back(middle, end, kept);
             }
-            self.plan.actions.push(Compact::Resume);
+            self.actions.push(Compact::Resume);
             end = middle;
         }
         self.back(first, end, kept);
@@ -186,7 +192,7 @@ impl Writer {
 
     fn back(&mut self, first: usize, end: usize, kept: usize) {
         let (from, to) = self.steps_of(first, end);
-        self.plan.actions.push(Compact::Back(from, to));
+        self.actions.push(Compact::Back(from, to));
         let bytes = kept * self.costs.state + (to - from) as usize * self.costs.step;
         self.plan.peak_bytes = self.plan.peak_bytes.max(bytes);
     }
@@ -199,9 +205,9 @@ impl Writer {
 
     /// The plan, whose steps run in chunks.
     fn finish(mut self) -> Plan {
-        let ends: Vec<u32> = self.plan.chunks().iter().map(|chunk| chunk.end as u32).collect();
-        let mut actions = Vec::with_capacity(2 * self.plan.actions.len());
-        for action in self.plan.actions {
+        let ends: Vec<u32> = chunks(&self.actions).iter().map(|chunk| chunk.end as u32).collect();
+        let mut actions = Vec::with_capacity(2 * self.actions.len());
+        for action in self.actions {
             match action {
                 Compact::Advance(mut from, to) => {
                     let next = ends.partition_point(|&end| end <= from);
@@ -219,7 +225,7 @@ impl Writer {
         });
         self.plan.forward_steps = runs.sum();
         debug_assert!(self.group > 1 || self.plan.forward_steps == self.policy.cost(self.groups));
-        self.plan.actions = actions;
+        self.plan.actions = actions.into();
         self.plan
     }
 }
