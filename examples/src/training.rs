@@ -3,7 +3,7 @@
 use refrain_nn::Module;
 use refrain_train::{EarlyStopping, Verdict};
 
-use crate::{program::Fallible, progress};
+use crate::{interrupt, program::Fallible, progress};
 
 /// How long to train.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,9 @@ pub struct Epoch {
 /// Trains `model` epoch after epoch, and leaves it with the weights of its best one by the validation
 /// metric. A progress bar shows the figures. `epoch` gets the model and the number of the epoch,
 /// from 0; `metric` is what the bar calls its validation metric.
+///
+/// Ctrl-C ends the training after the epoch in which it comes, where the program
+/// [listens](crate::interrupt); an `epoch` that looks for it may end after the batch at hand.
 ///
 /// Returns all epochs, and the number of the best one; the weights are as they were where no epoch
 /// had a metric that is a number.
@@ -52,7 +55,13 @@ pub fn train<M: Module<f32>>(
         let Epoch { learning, validation } = figures;
         bar.set_message(format!("epoch {}: loss {learning:.4}, {metric} {validation:.4}", number + 1));
         bar.inc(1);
-        if verdict == Verdict::Stop {
+        if interrupt::requested() {
+            let of = how_long.epochs;
+            bar.suspend(|| {
+                eprintln!("interrupted in epoch {} of {of}; the best weights so far are used", number + 1)
+            });
+        }
+        if verdict == Verdict::Stop || interrupt::requested() {
             break;
         }
     }

@@ -63,6 +63,11 @@ fn rows_that_are_too_few_or_out_of_order() {
     );
     let few = folder.file("few-rows.csv", "t\n1\n2\n");
     assert_refused("forecast", &["--csv", &few, "--out", &out], &["2 rows are too few", "--window"]);
+    assert_refused(
+        "names",
+        &["--out", &out, "lomi", "lomö"],
+        &["the word \"lomö\" has 'ö'", "their letters are a"],
+    );
     let back = folder.file("back.csv", "date,t\n2010-01-02,1\n2010-01-01,2\n2010-01-03,2\n");
     assert_refused("forecast", &["--csv", &back, "--out", &out], &[&back, ":3:", "sort the rows by time"]);
     assert_refused(

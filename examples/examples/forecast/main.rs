@@ -8,7 +8,8 @@
 //! ```
 //!
 //! What is trained stands in `refrain_examples::forecaster`, for `stream` runs it too; `report` and
-//! `figure` say what came of it.
+//! `figure` say what came of it. Ctrl-C ends the training; what was learned until then is tested and
+//! saved as usual.
 
 mod figure;
 mod report;
@@ -87,7 +88,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    program::end("forecast", run(&Arguments::parse()))
+    program::interruptible("forecast", || run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Fallible<()> {

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The story in order: `languages` makes words by rules, `words` turns words into numbers, `network`
-//! reads them in packed batches of like length, `report` says what came of it.
+//! reads them in packed batches of like length, `report` says what came of it. Ctrl-C ends the training;
+//! what was learned until then is tested as usual.
 
 mod languages;
 mod network;
@@ -82,7 +83,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    program::end("names", run(&Arguments::parse()))
+    program::interruptible("names", || run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Fallible<()> {
@@ -96,6 +97,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         None => languages::words(usize::from(arguments.count), &mut rng),
     };
     let words = Words::new(&words, &mut rng)?;
+    words.check(&arguments.words)?;
     let out = OutputFolder::open(&arguments.out)?;
 
     let batch_size = usize::from(arguments.batch_size);

@@ -3,7 +3,7 @@
 use rand::Rng;
 use refrain_autograd::{Tape, Var};
 use refrain_data::{Loader, padded_time_major};
-use refrain_examples::program::Fallible;
+use refrain_examples::{interrupt, program::Fallible};
 use refrain_metrics::RunningMean;
 use refrain_nn::{CrossEntropyLoss, Embedding, GRU, Linear, Module, module, pack_padded_sequence};
 use refrain_optim::{AdamW, Optimizer, clip_grad_norm};
@@ -46,7 +46,7 @@ impl Classifier {
         Ok(self.head.forward(&both)?)
     }
 
-    /// One pass over the words in batches of like length; the mean loss on the way.
+    /// One pass over the words in batches of like length, unless Ctrl-C ends it; the mean loss on the way.
     pub(crate) fn learn(
         &mut self,
         items: &[Item],
@@ -66,6 +66,9 @@ impl Classifier {
             check_finite(step, value, self.named_parameters(), &gradients)?;
             clip_grad_norm(&mut gradients, MAX_GRADIENT_NORM, 2.0)?;
             optimizer.step(self.parameters_mut(), &gradients)?;
+            if interrupt::requested() {
+                break;
+            }
         }
         Ok(mean.mean())
     }

@@ -44,9 +44,6 @@ pub(crate) fn classify(
     words: &Words,
     network: &Classifier,
 ) -> Fallible<Vec<(String, String, f32)>> {
-    if let Some(place) = asked.iter().position(String::is_empty) {
-        return Err(format!("word {} is empty", place + 1).into());
-    }
     let letters = asked.iter().map(|word| words.encode(word)).collect::<Fallible<Vec<_>>>()?;
     let probabilities = network.probabilities(&letters)?;
     let rows = probabilities.chunks_exact(words.labels.len());

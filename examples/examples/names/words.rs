@@ -90,6 +90,23 @@ impl Words {
         Ok(Tensor::from_vec(numbers, [length])?)
     }
 
+    /// That these words, which somebody asks for, have letters that can be learned.
+    pub(crate) fn check(&self, asked: &[String]) -> Fallible<()> {
+        for (place, word) in asked.iter().enumerate() {
+            if word.is_empty() {
+                return Err(format!("word {} is empty", place + 1).into());
+            }
+            if let Some(unknown) = word.chars().find(|letter| self.letters.index(letter).is_err()) {
+                let known: String = self.letters.tokens().iter().collect();
+                return Err(format!(
+                    "the word {word:?} has {unknown:?}, which no word to learn from has; their letters are {known}"
+                )
+                .into());
+            }
+        }
+        Ok(())
+    }
+
     /// How many numbers letters have: one for each, and 0.
     pub(crate) fn letter_count(&self) -> usize {
         self.letters.len() + 1
@@ -114,6 +131,15 @@ mod tests {
         assert_eq!((words.learning.len(), words.validation.len(), words.test.len()), (28, 6, 6));
         assert_eq!(words.encode("ab?ß").unwrap().to_vec(), [1, 2, 0, 0]);
         assert_eq!(words.letter_count(), 3);
+        let check =
+            |asked: &[&str]| words.check(&asked.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        check(&[]).unwrap();
+        check(&["ab", "bbb"]).unwrap();
+        assert_eq!(check(&["a", ""]).unwrap_err().to_string(), "word 2 is empty");
+        assert_eq!(
+            check(&["ab", "aßc"]).unwrap_err().to_string(),
+            "the word \"aßc\" has 'ß', which no word to learn from has; their letters are ab"
+        );
         let message = Words::new(&all[..3], &mut Xoshiro256PlusPlus::seed_from_u64(1)).err().unwrap();
         assert!(message.to_string().starts_with("3 words with 2 labels are too few"));
         let all: Vec<Word> = (0..101).map(|k| Word { text: "a".to_owned(), label: k.to_string() }).collect();

@@ -10,6 +10,7 @@ use refrain_train::check_finite;
 
 use super::{Forecaster, Network, Problem};
 use crate::{
+    interrupt,
     program::Fallible,
     training::{Epoch, Patience, train},
 };
@@ -54,7 +55,7 @@ pub struct Training {
 }
 
 /// A forecaster that has learned from the first part and was watched on the second, which also says
-/// how wide its bands are.
+/// how wide its bands are. Where the program listens to Ctrl-C, that ends the training.
 ///
 /// # Errors
 /// A training that diverges.
@@ -86,6 +87,9 @@ pub fn learn(problem: &Problem, options: &Options) -> Fallible<(Forecaster, Trai
                 optimizer.step(network.parameters_mut(), &gradients)?;
                 loss_of_epoch.push_many(f64::from(value), batch);
                 step += 1;
+                if interrupt::requested() {
+                    break;
+                }
             }
             let watched = Forecaster { plan: problem.plan().clone(), network: network.clone() };
             let forecasts = problem.forecasts(&watched, &problem.validation)?;
