@@ -1,7 +1,11 @@
 //! How long answers took.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
+use refrain_examples::plot::{Axis, Panel, Series, Shape, colors};
 use refrain_metrics::{Result, quantiles};
 use serde_json::{Value, json};
 
@@ -14,6 +18,9 @@ pub(crate) struct Latencies {
     longest: f64,
     count: u64,
 }
+
+/// The bars of the histogram for each factor of ten.
+const BARS: f64 = 20.0;
 
 /// How many durations are kept.
 const KEPT: usize = 1 << 17;
@@ -42,6 +49,30 @@ impl Latencies {
         Ok([p50, p90, p99, self.longest])
     }
 
+    /// The latest as a histogram over their logarithms.
+    pub(crate) fn panel(&self) -> Panel {
+        let mut bars: BTreeMap<i64, u64> = BTreeMap::new();
+        for duration in &self.latest {
+            *bars.entry((duration.max(1e-3).log10() * BARS).floor() as i64).or_default() += 1;
+        }
+        let (first, last) = (bars.keys().next().copied(), bars.keys().next_back().copied());
+        let (first, last) = (first.unwrap_or(0), last.unwrap_or(0));
+        let share =
+            |bar| bars.get(&bar).map_or(0.0, |&count| 100.0 * count as f64 / self.latest.len() as f64);
+        let place = |bar: i64| bar as f64 / BARS;
+        let tops = (first..=last).flat_map(|bar| [(place(bar), share(bar)), (place(bar + 1), share(bar))]);
+        let outline = std::iter::once((place(first), 0.0)).chain(tops).chain([(place(last + 1), 0.0)]);
+        let points: Vec<(f64, f64)> = outline.collect();
+        let highest = points.iter().map(|&(_, y)| y).fold(0.0, f64::max);
+        let bars = |color, shape| Series { label: "lines".to_owned(), color, shape, points: points.clone() };
+        Panel {
+            title: format!("How long an answer took, {} lines", self.latest.len()),
+            x: Axis::powers_of_ten("microseconds", place(first), place(last + 1)),
+            y: Axis::new("% of the lines", 0.0, 1.05 * highest),
+            series: vec![bars(colors::PALE_BLUE, Shape::Area), bars(colors::BLUE, Shape::Line)],
+        }
+    }
+
     /// In microseconds, to be read.
     pub(crate) fn text(&self) -> Result<String> {
         let [p50, p90, p99, max] = self.figures()?;
@@ -58,6 +89,22 @@ impl Latencies {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_histogram_holds_every_line_once() {
+        let mut latencies = Latencies::default();
+        for microseconds in [10, 10, 11, 200] {
+            latencies.push(Duration::from_micros(microseconds));
+        }
+        let Panel { x, series, .. } = latencies.panel();
+        assert_eq!((x.low, x.high), (1.0, 3.0));
+        // Every second point ends a bar.
+        let bars: Vec<f64> = series[0].points.iter().skip(1).step_by(2).map(|&(_, y)| y).collect();
+        assert_eq!((bars[0], bars.iter().sum::<f64>()), (75.0, 100.0));
+        let (end, last) = (series[0].points.last().unwrap().0, bars.iter().rposition(|&y| y == 25.0));
+        assert!((200f64.log10()..200f64.log10() + 0.05).contains(&end) && last.is_some(), "{end}");
+        assert_eq!(Latencies::default().panel().series[0].points.len(), 4); // nothing to show, and no failure
+    }
 
     #[test]
     fn the_latest_and_the_longest_are_kept() {

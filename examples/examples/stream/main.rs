@@ -4,14 +4,17 @@
 //! ```text
 //! cargo run --release --example stream
 //! tail -f temperatures.csv | cargo run --release --example stream -- --model out/forecast.safetensors
+//! tail -f messages.log | cargo run --release --example stream -- --model out/char_lm.safetensors
 //! ```
 //!
-//! The model is one that `forecast` saved. Where there is none, a small one is trained first, which
-//! takes some seconds. `answers` turns a line into a row and the row into an answer, `latencies` keeps
-//! how long that took.
+//! The model is one that `forecast` saved, or a checkpoint of `char_lm`. Where there is none, a small
+//! forecaster is trained first, which takes some seconds. `answers` gives each line its answer, from `rows`
+//! of numbers or from the `characters` of a text; `latencies` keeps how long that took.
 
 mod answers;
+mod characters;
 mod latencies;
+mod rows;
 
 use std::{
     io::{self, BufRead, IsTerminal, Read, Write},
@@ -21,37 +24,49 @@ use std::{
 };
 
 use clap::Parser;
+use refrain_data::Vocabulary;
 use refrain_examples::{
+    char_model::CharModel,
     forecaster::{Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
+    plot,
     program::{self, Fallible, OutputFolder},
 };
 use serde_json::json;
 
 use answers::{Answers, Format};
+use characters::Characters;
 use latencies::Latencies;
+use rows::Rows;
 
 const ABOUT_LINES: &str = "\
-A line holds the values of the model's columns, separated by commas, the target first. If the first line
+To a model of `forecast` a line holds the values of the model's columns, separated by commas, the target first. If the first line
 holds names, it is a header: the columns are found by their names, and others are left out. A value that
 is missing is the one before. Each line is answered by one line: the forecasts of the next rows, `-`
-until there are rows enough, or `error: …`, after which the stream goes on as if the line had not come.
-The header is answered by a header. How long the answers took goes to standard error at the end.";
+until there are rows enough. The header is answered by a header. A value that is no number, or further
+from the usual ones than any measurement, is an error.
+To a model of `char_lm` a line is text that goes on where the line before ended. It is answered by the
+bits that the model needs for each of its characters: the more, the less it expected the line.
+A line that cannot be read is answered by `error: …` with its number, and the stream goes on as if it had
+not come. How long the answers took goes to standard error at the end.";
 
 /// A saved model, fed lines from standard input: one answer a line, and how long they took.
 #[derive(Parser)]
 #[command(name = "stream", after_help = ABOUT_LINES)]
 struct Arguments {
-    /// A model that `forecast` saved [default: forecast.safetensors in the folder of --out; if there is
-    /// none, a small one is trained and saved there]
+    /// A model that `forecast` saved, or a checkpoint of `char_lm` [default: forecast.safetensors in the
+    /// folder of --out; if there is none, a small one is trained and saved there]
     #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
     /// The folder of the default model
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Feed the last 60 days of the temperatures of Seattle instead of standard input; so it is, too,
-    /// where standard input is a terminal
+    /// Feed the last 60 days of the temperatures of Seattle instead of standard input, or to a model of
+    /// `char_lm` the source of this example; so it is, too, where standard input is a terminal
     #[arg(long)]
     demo: bool,
+    /// Draw how long the answers took as an SVG file
+    #[arg(long, value_name = "PATH")]
+    plot: Option<PathBuf>,
     /// Answer in JSON, and say how long it took in JSON
     #[arg(long)]
     json: bool,
@@ -61,23 +76,56 @@ fn main() -> ExitCode {
     program::end("stream", run(&Arguments::parse()))
 }
 
+/// A model that answers lines.
+enum Model {
+    Forecaster(Forecaster),
+    Characters(CharModel, Vocabulary),
+}
+
 fn run(arguments: &Arguments) -> Fallible<()> {
-    let forecaster = match &arguments.model {
-        Some(path) => Forecaster::load(path)?,
-        None => default_model(&arguments.out)?,
+    if let Some(plot) = &arguments.plot {
+        OutputFolder::of_file(plot, "--plot")?;
+    }
+    let model = match &arguments.model {
+        Some(path) => Model::load(path)?,
+        None => Model::Forecaster(default_model(&arguments.out)?),
     };
     let format = if arguments.json { Format::Json } else { Format::Text };
-    let answers = Answers::new(&forecaster, format)?;
-    if arguments.demo {
-        return feed(demo().as_bytes(), answers, format);
+    let answers = match &model {
+        Model::Forecaster(forecaster) => Answers::new(Rows::new(forecaster)?, format),
+        Model::Characters(model, vocabulary) => Answers::new(Characters::new(model, vocabulary)?, format),
+    };
+    let of_terminal = io::stdin().is_terminal() && !arguments.demo;
+    if of_terminal {
+        eprintln!("stream: standard input is a terminal; lines of its own are fed instead (--demo)");
     }
-    if io::stdin().is_terminal() {
-        eprintln!(
-            "stream: standard input is a terminal; the last 60 days of Seattle are fed instead (--demo)"
-        );
-        return feed(demo().as_bytes(), answers, format);
+    let lines = if arguments.demo || of_terminal {
+        feed(model.demo().as_bytes(), answers, format)
+    } else {
+        feed(io::stdin().lock(), answers, format)
+    }?;
+    if let Some(path) = &arguments.plot {
+        plot::write(path, &plot::svg(&[lines.panel()], (900, 420))?)?;
     }
-    feed(io::stdin().lock(), answers, format)
+    Ok(())
+}
+
+impl Model {
+    /// The model in a file, of either kind.
+    fn load(path: &Path) -> Fallible<Self> {
+        match CharModel::is_in(path) {
+            true => CharModel::load(path).map(|(model, vocabulary)| Self::Characters(model, vocabulary)),
+            false => Forecaster::load(path).map(Self::Forecaster),
+        }
+    }
+
+    /// Lines to show what it does.
+    fn demo(&self) -> String {
+        match self {
+            Self::Forecaster(_) => seattle(),
+            Self::Characters(..) => include_str!("main.rs").to_owned(),
+        }
+    }
 }
 
 /// The model in the folder, or a small one that is trained now and saved there.
@@ -96,7 +144,7 @@ fn default_model(folder: &Path) -> Fallible<Forecaster> {
 }
 
 /// The header and the last 60 days of the temperatures.
-fn demo() -> String {
+fn seattle() -> String {
     let lines: Vec<&str> = SEATTLE.lines().collect();
     let days = &lines[lines.len() - 60 * 24..];
     [&lines[..1], days].concat().join("\n")
@@ -105,8 +153,8 @@ fn demo() -> String {
 /// The longest line that is read.
 const LONGEST_LINE: u64 = 1 << 16;
 
-/// Answers line after line until there are no more, or nobody reads the answers.
-fn feed(mut input: impl BufRead, mut answers: Answers, format: Format) -> Fallible<()> {
+/// Answers line after line until there are no more, or nobody reads the answers; how long each took.
+fn feed(mut input: impl BufRead, mut answers: Answers<'_>, format: Format) -> Fallible<Latencies> {
     let mut output = io::stdout().lock();
     let (mut lines, mut steps) = (Latencies::default(), Latencies::default());
     let (start, mut line) = (Instant::now(), Vec::new());
@@ -131,23 +179,19 @@ fn feed(mut input: impl BufRead, mut answers: Answers, format: Format) -> Fallib
         step.into_iter().for_each(|step| steps.push(step));
     }
     let seconds = start.elapsed().as_secs_f64();
-    let (count, errors, error) = (lines.count(), answers.errors, answers.error);
+    let (count, errors) = (lines.count(), answers.errors);
+    let (sentence, (name, figure)) = answers.reader.sum();
     if format == Format::Json {
         let latency = json!({ "line": lines.json()?, "step": steps.json()? });
-        let (read, mae) = (json!({ "lines": count, "errors": errors }), error.mean());
-        eprintln!(
-            "{}",
-            json!({ "read": read, "one_step_mae": mae, "seconds": seconds, "latency_us": latency })
-        );
-        return Ok(());
+        let read = json!({ "lines": count, "errors": errors });
+        eprintln!("{}", json!({ "read": read, name: figure, "seconds": seconds, "latency_us": latency }));
+        return Ok(lines);
     }
     if steps.count() > 0 {
         eprintln!("a line   {}", lines.text()?);
         eprintln!("a step   {}", steps.text()?);
     }
-    if error.count() > 0 {
-        eprintln!("foretold one row ahead: mean absolute error {error:.3} over {} rows", error.count());
-    }
+    sentence.iter().for_each(|sentence| eprintln!("{sentence}"));
     eprintln!("stream: {count} lines answered in {seconds:.2} s, {errors} of them with an error");
-    Ok(())
+    Ok(lines)
 }
