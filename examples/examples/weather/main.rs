@@ -15,6 +15,7 @@ mod baselines;
 mod days;
 mod figure;
 mod networks;
+mod problem;
 mod report;
 mod training;
 
@@ -31,8 +32,9 @@ use refrain_nn::Module;
 
 use days::{Days, FEATURES};
 use networks::{Dense, Recurrent};
+use problem::Problem;
 use report::Forecast;
-use training::{Outcome, Problem, train};
+use training::{Outcome, train};
 
 /// The weather of Seattle, 2012 to 2015; `data/README.md` says where it is from.
 const SEATTLE: &str = include_str!("../../data/seattle-weather.csv");
