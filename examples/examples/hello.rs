@@ -8,10 +8,7 @@
 //! Run it with `cargo run --release --example hello`; with `-- --trace` it also shows what happens
 //! inside, and with `-- --trace --out DIR` as pictures.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -19,7 +16,7 @@ use refrain_autograd::{Tape, Var};
 use refrain_data::{Vocabulary, one_hot};
 use refrain_examples::{
     inside, plot,
-    program::{self, Fallible},
+    program::{self, Fallible, OutputFolder},
 };
 use refrain_nn::{CrossEntropyLoss, Module, RNN, RNNCell};
 use refrain_optim::{Adam, Optimizer};
@@ -62,6 +59,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     let inputs = one_hot::<f32, _>(&letters, alphabet.len())?.unsqueeze(1)?;
     let task = Task { inputs, targets: alphabet.encode("ohlol")?, alphabet };
 
+    let out = arguments.out.as_deref().map(OutputFolder::open).transpose()?;
     println!("RNNCell, one letter after another:");
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(arguments.seed);
     let mut cell = RNNCell::new(4, 4, &mut rng)?;
@@ -72,7 +70,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     let answer = train(&task, arguments.epochs, &mut rnn, whole_word)?;
 
     if arguments.trace {
-        look_inside(&task, &cell, &rnn, arguments.out.as_deref())?;
+        look_inside(&task, &cell, &rnn, out.as_ref())?;
     }
     println!("\nhello -> {answer}");
     Ok(())
@@ -121,7 +119,7 @@ fn train<M: Module<f32>>(
 }
 
 /// Shows the states of the trained layer, the gradients that reach them, and both tapes.
-fn look_inside(task: &Task, cell: &RNNCell<f32>, rnn: &RNN<f32>, out: Option<&Path>) -> Fallible<()> {
+fn look_inside(task: &Task, cell: &RNNCell<f32>, rnn: &RNN<f32>, out: Option<&OutputFolder>) -> Fallible<()> {
     let letters: Vec<String> = "hello".chars().map(String::from).collect();
     let units: Vec<String> = task.alphabet.tokens().iter().map(char::to_string).collect();
 
@@ -154,15 +152,15 @@ fn look_inside(task: &Task, cell: &RNNCell<f32>, rnn: &RNN<f32>, out: Option<&Pa
             inside::states_panel("The state after each letter", &letters, &units, &states)?,
             inside::norms_panel("Its gradient", &letters, &[("∂ loss / ∂ state".to_owned(), norms)]),
         ];
-        plot::write(&folder.join("hello.svg"), &plot::svg(&panels, (720, 300))?)?;
+        plot::write(&folder.file("hello.svg"), &plot::svg(&panels, (720, 300))?)?;
         let graphs = [
             ("cell.dot", of_cell.graph().with_names(cell.named_parameters())),
             ("rnn.dot", of_rnn.graph().with_names(rnn.named_parameters())),
         ];
         for (name, graph) in graphs {
-            plot::write(&folder.join(name), &graph.to_string())?;
+            plot::write(&folder.file(name), &graph.to_string())?;
         }
-        println!("Pictures: hello.svg, cell.dot and rnn.dot in {}", folder.display());
+        println!("Pictures: {}, with cell.dot and rnn.dot beside it", folder.file("hello.svg").display());
     }
     Ok(())
 }

@@ -27,10 +27,6 @@ pub enum Error {
     #[error("{} is a folder; name a file with {option}", path.display())]
     NoFile { path: PathBuf, option: &'static str },
 
-    /// A folder that cannot be made.
-    #[error("cannot write {}: {cause}", path.display())]
-    Write { path: PathBuf, cause: std::io::Error },
-
     /// A tensor of another shape than a table or a panel shows.
     #[error(transparent)]
     Tensor(#[from] refrain_tensor::Error),

@@ -4,7 +4,7 @@
 //! its title and its legend above it, where they hide nothing. [`write()`] puts a file in its place
 //! at once, so that nobody ever sees half of it.
 
-use std::{fs, ops::Range, path::Path};
+use std::{ops::Range, path::Path};
 
 use plotters::{
     coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter},
@@ -256,21 +256,20 @@ impl Panel {
     }
 }
 
-/// Writes a text to a file, making the folder where there is none. The file appears whole or not at all,
-/// as [`refrain_weights::write_atomically`] says.
+/// Writes a text to a file in a folder that is there, as an
+/// [`OutputFolder`](crate::program::OutputFolder) is. The file appears whole or not at all, as
+/// [`refrain_weights::write_atomically`] says.
 ///
 /// # Errors
-/// [`Error::Write`] for the folder, [`Error::File`] for the file.
+/// [`Error::File`].
 pub fn write(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|cause| Error::Write { path: folder.to_owned(), cause })?;
-    }
     write_atomically(path, text.as_bytes()).map_err(|error| Error::File(error.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn ticks_are_round_numbers_within_the_axis() {
@@ -340,6 +339,7 @@ mod tests {
     fn a_file_is_there_in_full_with_nothing_beside_it() {
         let folder = std::env::temp_dir().join(format!("refrain-plot-{}", std::process::id()));
         let path = folder.join("deep/plot.svg");
+        fs::create_dir_all(folder.join("deep")).unwrap();
         for text in ["first", "second"] {
             write(&path, text).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);

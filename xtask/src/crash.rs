@@ -89,11 +89,9 @@ fn crash(&Arguments { kills, seed }: &Arguments) -> Result<String, String> {
     resumed += 1;
     same(&quiet, &killed)?;
     nothing_beside(folder.path())?;
-    println!("{anew} more kills before there was a checkpoint; the training began anew");
+    println!("kills before there was a checkpoint, after which the training began anew: {anew}");
     if finished > 0 {
-        println!(
-            "{finished} trainings ended before they were killed, with the same weights; then another began"
-        );
+        println!("trainings that ended before their kill, with the same weights: {finished}");
     }
     Ok(format!("{kills} kills, {resumed} resumed, weights identical"))
 }

@@ -64,12 +64,12 @@ impl Latencies {
         let outline = std::iter::once((place(first), 0.0)).chain(tops).chain([(place(last + 1), 0.0)]);
         let points: Vec<(f64, f64)> = outline.collect();
         let highest = points.iter().map(|&(_, y)| y).fold(0.0, f64::max);
-        let bars = |color, shape| Series { label: "lines".to_owned(), color, shape, points: points.clone() };
+        let bars = Series { label: "answers".to_owned(), color: colors::BLUE, shape: Shape::Area, points };
         Panel {
             title: format!("How long an answer took, {} lines", self.latest.len()),
             x: Axis::powers_of_ten("microseconds", place(first), place(last + 1)),
             y: Axis::new("% of the lines", 0.0, 1.05 * highest),
-            series: vec![bars(colors::PALE_BLUE, Shape::Area), bars(colors::BLUE, Shape::Line)],
+            series: vec![bars],
         }
     }
 
