@@ -1,16 +1,19 @@
-//! Ctrl-C while an example trains: it ends at once, with the best that it has.
+//! Ctrl-C while an example works: it ends at once, and nothing that was learned is lost.
 #![cfg(unix)] // signals
 
 mod programs;
 
 use std::{
     fs,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use programs::{Folder, interrupted, program};
+use programs::{
+    Folder, interrupted, program,
+    small_char_lm::{SMALL, TEXT, folder_with_text, succeeds},
+};
 use serde_json::Value;
 
 #[test]
@@ -25,10 +28,7 @@ fn the_best_weights_so_far_are_tested_and_saved() {
         command.args(endless).arg(&out).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
         // The folder is made right before the training.
-        let start = Instant::now();
-        while fs::metadata(&out).is_err() && start.elapsed() < Duration::from_secs(60) {
-            sleep(Duration::from_millis(5));
-        }
+        wait_for(&out);
         sleep(Duration::from_secs(1));
         let output = interrupted(child);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -42,5 +42,99 @@ fn the_best_weights_so_far_are_tested_and_saved() {
         for file in files {
             assert!(fs::metadata(format!("{out}/{file}")).unwrap().len() > 1000, "{file}");
         }
+    }
+}
+
+/// Waits for a file, and a little longer.
+fn wait_for(file: &str) {
+    let start = Instant::now();
+    while fs::metadata(file).is_err() && start.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_millis(5));
+    }
+    sleep(Duration::from_millis(200));
+}
+
+/// Ctrl-C; what the program then says.
+fn interrupt(child: Child) -> String {
+    String::from_utf8(interrupted(child).stdout).unwrap()
+}
+
+/// The step after which a training was interrupted, and the line that goes on with it.
+fn step_and_command(said: &str) -> (u64, String) {
+    let last = said.lines().last().unwrap();
+    let step = last.strip_prefix("interrupted after step ").and_then(|rest| rest.split(',').next());
+    let (_, command) = last.split_once("; to go on: ").unwrap();
+    (step.unwrap().parse().unwrap(), command.to_owned())
+}
+
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let folder = folder_with_text("interrupt");
+    let endless = format!("train {SMALL} --overwrite --steps 100000000 --checkpoint-every 100000000");
+    let start = |command: &mut Command| {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        wait_for(&folder.path("run.safetensors"));
+        child
+    };
+    let (first, command) = step_and_command(&interrupt(start(&mut folder.command(&endless))));
+    assert!(command.ends_with(" --checkpoint-every 100000000 --resume"), "{command}");
+    // The line works as it is printed. The checkpoint is there already, so it gets some more time.
+    let mut shell = Command::new("sh");
+    shell
+        .current_dir(folder.path(""))
+        .env_remove("CARGO_MANIFEST_DIR")
+        .arg("-c")
+        .arg(format!("exec {command}"));
+    let resumed = start(&mut shell);
+    sleep(Duration::from_secs(1));
+    let (second, again) = step_and_command(&interrupt(resumed));
+    assert!(second > first, "{first} {second}");
+    assert_eq!(again, command);
+    let resumed = succeeds(&folder.train(&format!("--resume --steps {}", second + 2)));
+    assert!(resumed.contains(&format!("\n{} steps, ", second + 2)), "{resumed}");
+}
+
+#[test]
+fn a_run_without_arguments_says_how_to_go_on_too() {
+    let folder = folder_with_text("tour");
+    folder.file("text.md", TEXT.repeat(100));
+    let start = |command: &mut Command| {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        wait_for(&folder.path("out/char_lm_tour.safetensors"));
+        sleep(Duration::from_millis(500));
+        child
+    };
+    let (first, command) = step_and_command(&interrupt(start(&mut folder.command(""))));
+    assert!(first < 1000 && command.ends_with(" --plot out/char_lm.svg --resume"), "{command}");
+    let mut shell = Command::new("sh");
+    shell
+        .current_dir(folder.path(""))
+        .env_remove("CARGO_MANIFEST_DIR")
+        .arg("-c")
+        .arg(format!("exec {command}"));
+    let (second, again) = step_and_command(&interrupt(start(&mut shell)));
+    assert!(second >= first && again == command, "{first} {second} {again}");
+}
+
+#[test]
+fn ctrl_c_ends_a_measurement_and_a_sample() {
+    let folder = folder_with_text("ends");
+    succeeds(&folder.train("--steps 1"));
+    folder.file("long.txt", TEXT.repeat(50_000));
+    for (line, expected) in [
+        (
+            "eval --checkpoint run.safetensors --text long.txt --all --streams 1 --chunk 1",
+            "which are not all",
+        ),
+        ("sample --checkpoint run.safetensors --length 1000000000", "\n"),
+    ] {
+        // A sample fills a pipe that nobody reads, so it goes to a file.
+        let out = folder.path("said.txt");
+        let mut command = folder.command(line);
+        let child = command.stdout(fs::File::create(&out).unwrap()).stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_secs(1));
+        interrupt(child);
+        let said = fs::read_to_string(&out).unwrap();
+        assert!(said.trim_start().chars().count() > 10 && said.contains(expected), "{line}: {said}");
     }
 }

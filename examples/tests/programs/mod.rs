@@ -1,6 +1,8 @@
 //! Examples as programs, and folders for them to run in.
 #![allow(dead_code)] // each test uses a part
 
+pub(crate) mod small_char_lm;
+
 use std::{
     fs,
     path::{Path, PathBuf},
