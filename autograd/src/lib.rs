@@ -9,6 +9,7 @@ mod gradients;
 mod graph;
 mod ops;
 mod parameter;
+mod reach;
 mod tape;
 mod var;
 

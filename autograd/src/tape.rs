@@ -8,7 +8,7 @@ use std::{
 
 use refrain_tensor::{Layout, Real, Shape, Tensor};
 
-use crate::{Error, Parameter, ParameterId, Result, Var, by_parameter::ByParameter};
+use crate::{Error, Parameter, ParameterId, Result, Var, by_parameter::ByParameter, reach::lies_in};
 
 type TensorResult<T> = std::result::Result<T, refrain_tensor::Error>;
 
@@ -364,21 +364,6 @@ impl<T: Real> Tape<T> {
     pub fn ops(&self) -> Vec<&'static str> {
         self.list.borrow().nodes.iter().map(|node| node.op).collect()
     }
-}
-
-/// Whether the positions of `part` lie between the first and the last of `whole`.
-fn lies_in(part: &Layout, whole: &Layout) -> bool {
-    let Some((low, high)) = reach(part) else { return true };
-    reach(whole).is_some_and(|(first, last)| first <= low && high <= last)
-}
-
-/// The first and the last position of a layout in its storage; `None` where it has no elements.
-fn reach(layout: &Layout) -> Option<(i128, i128)> {
-    let start = layout.offset() as i128;
-    layout.shape().iter().zip(layout.strides()).try_fold((start, start), |(low, high), (&size, &stride)| {
-        let end = stride as i128 * size.checked_sub(1)? as i128;
-        Some((low.saturating_add(end.min(0)), high.saturating_add(end.max(0))))
-    })
 }
 
 /// The nodes of some variables.
