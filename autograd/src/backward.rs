@@ -4,7 +4,7 @@ use refrain_tensor::{Layout, Number, Real, Tensor};
 
 use crate::{
     Error, Gradients, Result, Tape, Var,
-    tape::{CONSTANT, Way},
+    list::{CONSTANT, Way},
 };
 
 impl<T: Real> Var<'_, T> {

@@ -6,7 +6,7 @@ use refrain_tensor::{Element, Real, Shape};
 
 use crate::{
     Parameter, ParameterId, Tape,
-    tape::{CONSTANT, List, Way},
+    list::{CONSTANT, List, Way},
 };
 
 /// What is recorded on a tape: the nodes in their order, with their inputs and shapes. Displayed, it
@@ -34,6 +34,7 @@ use crate::{
 /// let graph = tape.graph().with_names([("weight", &w), ("bias", &b)]);
 /// assert_eq!(graph.nodes().len(), tape.len());
 /// assert_eq!(graph.nodes()[1].inputs(), [None, Some(0)]); // the constant x, and the weight
+/// assert_eq!(graph.nodes()[1].constants(), [[2, 1].into()]);
 /// let text = graph.to_string();
 /// assert!(text.starts_with("digraph tape {"));
 /// assert!(text.contains(r#"n0 [label="weight\n[1, 2]", shape=box, style=filled"#));
@@ -53,6 +54,7 @@ pub struct GraphNode {
     op: &'static str,
     shape: Shape,
     inputs: Vec<Option<usize>>,
+    constants: Vec<Shape>,
     kind: Kind,
 }
 
@@ -86,6 +88,11 @@ impl GraphNode {
         &self.inputs
     }
 
+    /// The shapes of the constants among the inputs, in their order.
+    pub fn constants(&self) -> &[Shape] {
+        &self.constants
+    }
+
     /// The parameter that the node stands for, or `None`.
     pub fn parameter(&self) -> Option<ParameterId> {
         match self.kind {
@@ -107,11 +114,15 @@ impl<T: Real> Tape<T> {
 fn node<T>(list: &List<T>, index: usize) -> GraphNode {
     let node = &list.nodes[index];
     let end = list.nodes.get(index + 1).map_or(list.inputs.len(), |next| next.first_input as usize);
-    let inputs = list.inputs[node.first_input as usize..end].iter();
+    let places = node.first_input as usize..end;
+    let constant = |place: usize| list.constants.partition_point(|&(at, _)| (at as usize) < place);
+    let constants = &list.constants[constant(places.start)..constant(end)];
+    let inputs = list.inputs[places].iter();
     GraphNode {
         op: node.op,
         shape: node.shape,
         inputs: inputs.map(|&input| (input != CONSTANT).then_some(input as usize)).collect(),
+        constants: constants.iter().map(|&(_, shape)| shape).collect(),
         kind: match &node.way {
             Way::Parameter(id) => Kind::Parameter(*id),
             Way::Variable => Kind::Variable,
@@ -164,14 +175,18 @@ impl fmt::Display for Graph {
         for (k, node) in self.nodes.iter().enumerate() {
             let (label, style) = self.look(node);
             writeln!(f, "  n{k} [label=\"{}\", {style}];", Escaped(&label))?;
+            let mut constants = node.constants.iter();
             for (place, input) in node.inputs.iter().enumerate() {
                 match input {
                     Some(input) => writeln!(f, "  n{input} -> n{k};")?,
-                    None => writeln!(
-                        f,
-                        "  c{k}_{place} [label=\"\", tooltip=\"constant\", shape=circle, width=0.12];\n  \
-                         c{k}_{place} -> n{k};"
-                    )?,
+                    None => {
+                        let shape = constants.next().map(Shape::to_string).unwrap_or_default();
+                        writeln!(
+                            f,
+                            "  c{k}_{place} [label=\"{shape}\", tooltip=\"constant\", shape=plaintext];"
+                        )?;
+                        writeln!(f, "  c{k}_{place} -> n{k};")?;
+                    }
                 }
             }
         }
@@ -229,7 +244,7 @@ mod tests {
             "  n1 [label=\"variable\\n[2]\", shape=ellipse];",
             &format!("  n2 [label=\"mul\\n[2]\", {rounded}];"),
             "  n0 -> n2;",
-            "  c2_1 [label=\"\", tooltip=\"constant\", shape=circle, width=0.12];",
+            "  c2_1 [label=\"[]\", tooltip=\"constant\", shape=plaintext];",
             "  c2_1 -> n2;",
             &format!("  n3 [label=\"pair\\n2 values\", {rounded}];"),
             "  n2 -> n3;",

@@ -7,6 +7,7 @@ mod error;
 mod gradcheck;
 mod gradients;
 mod graph;
+mod list;
 mod ops;
 mod parameter;
 mod reach;

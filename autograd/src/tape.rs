@@ -8,20 +8,14 @@ use std::{
 
 use refrain_tensor::{Layout, Real, Shape, Tensor};
 
-use crate::{Error, Parameter, ParameterId, Result, Var, by_parameter::ByParameter, reach::lies_in};
+use crate::{
+    Error, Parameter, Result, Var,
+    by_parameter::ByParameter,
+    list::{BackwardOfOutputs, CONSTANT, List, Node, Sink, Way},
+    reach::lies_in,
+};
 
 type TensorResult<T> = std::result::Result<T, refrain_tensor::Error>;
-
-/// Given the gradient of a node and which inputs need theirs, hands each input's gradient to the
-/// sink.
-pub(crate) type Backward<T> = Box<dyn FnOnce(&Tensor<T>, &[bool], &mut Sink<'_, T>) -> Result<()>>;
-
-/// The same for a computation of several values: it gets a gradient or `None`, for zero, for each.
-pub(crate) type BackwardOfOutputs<T> =
-    Box<dyn FnOnce(Vec<Option<Tensor<T>>>, &[bool], &mut Sink<'_, T>) -> Result<()>>;
-
-/// Takes the gradient of the k-th input.
-pub(crate) type Sink<'a, T> = dyn FnMut(usize, Tensor<T>) -> Result<()> + 'a;
 
 /// A list of computations, each with the way back.
 ///
@@ -52,43 +46,8 @@ pub struct Tape<T> {
     list: RefCell<List<T>>,
 }
 
-/// The nodes, and the inputs of all of them in one row.
-pub(crate) struct List<T> {
-    pub(crate) nodes: Vec<Node<T>>,
-    pub(crate) inputs: Vec<u32>,
-    pub(crate) parameters: ByParameter<u32>,
-}
-
-pub(crate) struct Node<T> {
-    pub(crate) op: &'static str,
-    pub(crate) shape: Shape,
-    pub(crate) first_input: u32,
-    pub(crate) way: Way<T>,
-}
-
-/// The way back from a node.
-pub(crate) enum Way<T> {
-    /// A parameter: its gradient is a result.
-    Parameter(ParameterId),
-    /// A variable: its gradient is a result.
-    Variable,
-    /// A computation with a backward of its own.
-    Op(Backward<T>),
-    /// A computation of several values, each a node behind it.
-    Outputs(usize, BackwardOfOutputs<T>),
-    /// The value of that number of its input.
-    Output(usize),
-    /// Part of its input: the gradient is added there, under this layout.
-    Part(Layout),
-    /// A computation whose backward has run.
-    Spent,
-}
-
 /// What a value of a computation of several is called.
 const OUTPUT: &str = "output";
-
-/// Stands among a node's inputs for one that needs no gradient.
-pub(crate) const CONSTANT: u32 = u32::MAX;
 
 impl<T: Real> Tape<T> {
     /// An empty tape that records.
@@ -116,7 +75,7 @@ impl<T: Real> Tape<T> {
     fn with_recording(records: bool) -> Self {
         let room = if records { 16 } else { 0 };
         let (nodes, inputs) = (Vec::with_capacity(room), Vec::with_capacity(2 * room));
-        let list = List { nodes, inputs, parameters: ByParameter::new() };
+        let list = List { nodes, inputs, constants: Vec::new(), parameters: ByParameter::new() };
         Self { id: fresh_id(), records, list: RefCell::new(list) }
     }
 
@@ -141,6 +100,7 @@ impl<T: Real> Tape<T> {
         let list = self.list.get_mut();
         list.nodes.clear();
         list.inputs.clear();
+        list.constants.clear();
         list.parameters.clear();
     }
 
@@ -278,9 +238,10 @@ impl<T: Real> Tape<T> {
         });
         // The node of the computation has no value of its own.
         let way = Way::Outputs(values.len(), back);
-        let whole = self.append(op, Shape::from([0]), nodes_of(inputs), way);
+        let of_whole = Shape::from([0]);
+        let whole = self.append(op, of_whole, nodes_of(inputs), way);
         let output = |(k, value): (usize, Tensor<T>)| {
-            let node = self.append(OUTPUT, *value.shape(), [whole], Way::Output(k));
+            let node = self.append(OUTPUT, *value.shape(), [(whole, of_whole)], Way::Output(k));
             Var::new(self, value, Some(node))
         };
         Ok(values.into_iter().enumerate().map(output).collect())
@@ -340,14 +301,20 @@ impl<T: Real> Tape<T> {
         &self,
         op: &'static str,
         shape: Shape,
-        inputs: impl IntoIterator<Item = u32>,
+        inputs: impl IntoIterator<Item = (u32, Shape)>,
         way: Way<T>,
     ) -> u32 {
         let mut list = self.list.borrow_mut();
         let index = list.nodes.len();
         assert!(index < CONSTANT as usize, "a tape holds at most {CONSTANT} nodes");
         let first_input = u32::try_from(list.inputs.len()).expect("a tape holds at most 2^32 - 1 inputs");
-        list.inputs.extend(inputs);
+        for (input, shape) in inputs {
+            if input == CONSTANT {
+                let place = list.inputs.len() as u32;
+                list.constants.push((place, shape));
+            }
+            list.inputs.push(input);
+        }
         list.nodes.push(Node { op, shape, first_input, way });
         index as u32
     }
@@ -366,9 +333,9 @@ impl<T: Real> Tape<T> {
     }
 }
 
-/// The nodes of some variables.
-fn nodes_of<T: Real>(inputs: &[&Var<'_, T>]) -> impl Iterator<Item = u32> {
-    inputs.iter().map(|input| input.node().unwrap_or(CONSTANT))
+/// The nodes of some variables, and their shapes.
+fn nodes_of<T: Real>(inputs: &[&Var<'_, T>]) -> impl Iterator<Item = (u32, Shape)> {
+    inputs.iter().map(|input| (input.node().unwrap_or(CONSTANT), *input.shape()))
 }
 
 fn fresh_id() -> u64 {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use refrain_tensor::{Real, Shape, Tensor};
 
-use crate::{Tape, tape::Way};
+use crate::{Tape, list::Way};
 
 /// A value and its place on a tape.
 ///

@@ -17,6 +17,7 @@ use refrain_data::{Vocabulary, one_hot};
 use refrain_examples::{
     inside, plot,
     program::{self, Fallible, OutputFolder},
+    screen,
 };
 use refrain_nn::{CrossEntropyLoss, Module, RNN, RNNCell};
 use refrain_optim::{Adam, Optimizer};
@@ -60,19 +61,19 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     let task = Task { inputs, targets: alphabet.encode("ohlol")?, alphabet };
 
     let out = arguments.out.as_deref().map(OutputFolder::open).transpose()?;
-    println!("RNNCell, one letter after another:");
+    screen::line("RNNCell, one letter after another:")?;
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(arguments.seed);
     let mut cell = RNNCell::new(4, 4, &mut rng)?;
     train(&task, arguments.epochs, &mut cell, letter_by_letter)?;
 
-    println!("\nRNN, the whole word at once:");
+    screen::line("\nRNN, the whole word at once:")?;
     let mut rnn = RNN::new(4, 4, &mut rng)?;
     let answer = train(&task, arguments.epochs, &mut rnn, whole_word)?;
 
     if arguments.trace {
         look_inside(&task, &cell, &rnn, out.as_ref())?;
     }
-    println!("\nhello -> {answer}");
+    screen::line(format_args!("\nhello -> {answer}"))?;
     Ok(())
 }
 
@@ -110,7 +111,7 @@ fn train<M: Module<f32>>(
         answer = task.alphabet.decode(&logits.value().argmax(-1)?)?;
         let loss = cross_entropy.forward(&logits, &task.targets)?;
         if epoch == 1 || epoch % 10 == 0 || epoch == epochs {
-            println!("  epoch {epoch:>3}  loss {:.4}  {answer}", loss.value().item()?);
+            screen::line(format_args!("  epoch {epoch:>3}  loss {:.4}  {answer}", loss.value().item()?))?;
         }
         let gradients = loss.backward()?;
         adam.step(model.parameters_mut(), &gradients)?;
@@ -131,10 +132,10 @@ fn look_inside(task: &Task, cell: &RNNCell<f32>, rnn: &RNN<f32>, out: Option<&Ou
     let states = traced.h().values()?.squeeze(1)?; // [seq 5, hidden 4]
     let norms = traced.gradient_norms(&gradients)?; // one for each letter
 
-    println!("\nThe state after each letter; its four units are the logits of the answer:");
-    println!("{}", inside::states(&letters, &units, &states)?);
-    println!("\nThe gradient of the loss with respect to the state after each letter:");
-    println!("{}", inside::norms(&letters, &norms));
+    screen::line("\nThe RNN's state after each letter; its four units are the logits of the answer:")?;
+    screen::line(inside::states(&letters, &units, &states)?)?;
+    screen::line("\nThe gradient of the loss with respect to the state after each letter:")?;
+    screen::line(inside::norms(&letters, &norms))?;
 
     // The same loss on two tapes: of elementary operations, and with the whole word as one node.
     let (of_cell, of_rnn) = (Tape::new(), Tape::new());
@@ -145,7 +146,11 @@ fn look_inside(task: &Task, cell: &RNNCell<f32>, rnn: &RNN<f32>, out: Option<&Ou
     for logits in &logits {
         CrossEntropyLoss::default().forward(logits, &task.targets)?;
     }
-    println!("\nOn the tape: {} nodes for the cell, {} for the layer.", of_cell.len(), of_rnn.len());
+    screen::line(format_args!(
+        "\nOn the tape: {} nodes for the cell, {} for the layer.",
+        of_cell.len(),
+        of_rnn.len()
+    ))?;
 
     if let Some(folder) = out {
         let panels = [
@@ -160,7 +165,10 @@ fn look_inside(task: &Task, cell: &RNNCell<f32>, rnn: &RNN<f32>, out: Option<&Ou
         for (name, graph) in graphs {
             plot::write(&folder.file(name), &graph.to_string())?;
         }
-        println!("Pictures: {}, with cell.dot and rnn.dot beside it", folder.file("hello.svg").display());
+        screen::line(format_args!(
+            "Pictures: {}, with cell.dot and rnn.dot beside it",
+            folder.file("hello.svg").display()
+        ))?;
     }
     Ok(())
 }

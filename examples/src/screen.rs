@@ -1,6 +1,9 @@
 //! Text for whoever reads along.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 /// Writes a text to standard output. Whoever reads along may stop early: `weather | head` is no failure.
 ///
@@ -8,6 +11,14 @@ use std::io::{self, Write};
 /// Whatever else can go wrong with writing there.
 pub fn show(text: &str) -> io::Result<()> {
     write(&mut io::stdout(), text)
+}
+
+/// [`show`] of a line.
+///
+/// # Errors
+/// As for [`show`].
+pub fn line(text: impl Display) -> io::Result<()> {
+    show(&format!("{text}\n"))
 }
 
 fn write(to: &mut impl Write, text: &str) -> io::Result<()> {

@@ -51,6 +51,29 @@ fn files_that_are_missing_empty_or_without_the_column() {
     assert!(!Path::new(&out).exists(), "nothing was written");
 }
 
+/// A reader who leaves is no failure; a full disk is one.
+#[cfg(target_os = "linux")]
+#[test]
+fn standard_output_that_is_closed_or_full() {
+    for arguments in [&[][..], &["--trace"]] {
+        let hello = || {
+            let mut command = Command::new(program("hello"));
+            command.args(arguments).stdin(Stdio::null()).stderr(Stdio::piped());
+            command
+        };
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let Output { status, stderr, .. } = hello().stdout(full).output().unwrap();
+        let sentence = String::from_utf8(stderr).unwrap();
+        assert_eq!(status.code(), Some(2), "{sentence}");
+        assert!(sentence.starts_with("hello: ") && sentence.lines().count() == 1, "{sentence}");
+
+        let mut child = hello().stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    }
+}
+
 #[test]
 fn rows_that_are_too_few_or_out_of_order() {
     let folder = Folder::new("rows");

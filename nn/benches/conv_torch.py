@@ -11,21 +11,31 @@ import pathlib, statistics, subprocess, time
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# axes, input channels, output channels (0: a maximum), kernel, padding, batch, sizes
+# kind, input channels, output channels, kernel, stride, padding, dilation, groups, batch, sizes
 LAYERS = [
-    (2, 1, 6, 5, 0, 32, 28, 28),
-    (2, 6, 16, 5, 0, 32, 14, 14),
-    (2, 16, 32, 3, 1, 16, 56, 56),
-    (2, 64, 64, 3, 1, 8, 28, 28),
-    (2, 64, 128, 1, 0, 8, 28, 28),
-    (1, 64, 64, 3, 1, 32, 128),
-    (2, 32, 0, 2, 0, 16, 56, 56),
+    ("Conv2d", 1, 6, 5, 1, 0, 1, 1, 32, 28, 28),
+    ("Conv2d", 6, 16, 5, 1, 0, 1, 1, 32, 14, 14),
+    ("Conv2d", 16, 32, 3, 1, 1, 1, 1, 16, 56, 56),
+    ("Conv2d", 64, 64, 3, 1, 1, 1, 1, 8, 28, 28),
+    ("Conv2d", 64, 128, 1, 1, 0, 1, 1, 8, 28, 28),
+    ("Conv2d", 3, 32, 3, 2, 1, 1, 1, 8, 112, 112),
+    ("Conv2d", 64, 128, 3, 2, 1, 1, 1, 8, 28, 28),
+    ("Conv2d", 32, 32, 3, 1, 2, 2, 1, 8, 28, 28),
+    ("Conv2d", 32, 32, 3, 1, 1, 1, 32, 8, 56, 56),
+    ("Conv2d", 32, 32, 3, 2, 1, 1, 32, 8, 56, 56),
+    ("Conv1d", 64, 64, 3, 1, 1, 1, 1, 32, 128),
+    ("Conv1d", 64, 64, 5, 2, 2, 1, 1, 32, 128),
+    ("MaxPool2d", 32, 0, 2, 2, 0, 1, 1, 16, 56, 56),
+    ("MaxPool2d", 32, 0, 3, 2, 1, 1, 1, 16, 56, 56),
+    ("AvgPool2d", 32, 0, 2, 2, 0, 1, 1, 16, 56, 56),
 ]
 
 
-def name(axes, inputs, outputs, kernel, padding, batch, *sizes):
-    layer = f"Conv{axes}d {inputs}->{outputs} k{kernel} p{padding}" if outputs else f"MaxPool{axes}d {kernel}"
-    return f"{layer} on {[batch, inputs, *sizes]}"
+def name(kind, inputs, outputs, kernel, stride, padding, dilation, groups, batch, *sizes):
+    channels = f" {inputs}->{outputs}" if outputs else ""
+    options = [f"{letter}{value}" for letter, value, usual in
+               (("s", stride, 1), ("p", padding, 0), ("d", dilation, 1), ("g", groups, 1)) if value != usual]
+    return " ".join([f"{kind}{channels} k{kernel}", *options, "on", "x".join(map(str, (batch, inputs, *sizes)))])
 
 
 def median(step, steps=10):
@@ -38,9 +48,12 @@ def median(step, steps=10):
     return statistics.median(rounds)
 
 
-def torch_times(axes, inputs, outputs, kernel, padding, batch, *sizes):
-    make = torch.nn.Conv1d if axes == 1 else torch.nn.Conv2d
-    layer = make(inputs, outputs, kernel, padding=padding) if outputs else torch.nn.MaxPool2d(kernel)
+def torch_times(kind, inputs, outputs, kernel, stride, padding, dilation, groups, batch, *sizes):
+    make = getattr(torch.nn, kind)
+    if outputs:
+        layer = make(inputs, outputs, kernel, stride, padding, dilation, groups)
+    else:
+        layer = make(kernel, stride, padding)
     x = torch.randn(batch, inputs, *sizes, requires_grad=True)
     cotangent = torch.ones_like(layer(x))
 
@@ -72,7 +85,7 @@ def main():
         for pass_, what in enumerate(("forward", "forward and backward")):
             theirs, ours = (statistics.median(r[side][k][pass_] for r in rounds) for side in (0, 1))
             ratio = statistics.median(r[1][k][pass_] / r[0][k][pass_] for r in rounds)
-            print(f"{name(*layer):42} {what:20} {theirs:7.0f} us {ours:7.0f} us {ratio:5.2f}")
+            print(f"{name(*layer):46} {what:20} {theirs:7.0f} us {ours:7.0f} us {ratio:5.2f}")
 
 
 if __name__ == "__main__":

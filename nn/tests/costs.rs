@@ -114,6 +114,31 @@ fn what_does_not_train_costs_nothing_backward() {
     assert_eq!((costs.macs_backward, costs.bptt_bytes), (0, 0));
 }
 
+/// A frozen cell, and a layer behind it.
+struct Frozen<M>(M, Linear<f32>);
+
+impl<M: Costs<f32>> Costs<f32> for Frozen<M> {
+    fn costs(&self, input: &Signal, ledger: &mut Ledger) -> Result<Signal> {
+        let state = ledger.part("cell", &self.0, input)?;
+        ledger.part("head", &self.1, &state)
+    }
+}
+
+#[test]
+fn a_frozen_cell_costs_nothing_backward_and_asks_for_no_gradient_behind_it() {
+    fn frozen<M: Module<f32> + Costs<f32>>(mut cell: M) {
+        cell.parameters_mut().into_iter().for_each(|parameter| parameter.set_requires_grad(false));
+        let model = Frozen(cell, Linear::new(20, 4, &mut rng()).unwrap());
+        let parts = summary(&model, [3, 10]).unwrap().parts;
+        assert_eq!((parts[0].macs_backward, parts[0].bptt_bytes), (0, 0), "{}", parts[0].kind);
+        assert_eq!(parts[1].macs_backward, 3 * 20 * 4, "{}", parts[0].kind);
+    }
+    frozen(RNNCell::new(10, 20, &mut rng()).unwrap());
+    frozen(GRUCell::new(10, 20, &mut rng()).unwrap());
+    frozen(LSTMCell::new(10, 20, &mut rng()).unwrap());
+    frozen(LayerNormLSTMCell::new(10, 20, &mut rng()).unwrap());
+}
+
 /// A cell that a model runs several times, step by step.
 struct Unrolled(RNNCell<f32>);
 

@@ -44,17 +44,12 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         Some(Command::Sample(options)) => sample(options, arguments.json),
         Some(Command::Eval(options)) => eval(options, arguments.json),
     }?;
-    if arguments.json { say(&summary.to_string()) } else { Ok(()) }
+    if arguments.json { Ok(screen::line(summary.to_string())?) } else { Ok(()) }
 }
 
 /// The arguments of this run, for a line that goes on with it.
 fn words() -> Vec<String> {
     std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
-}
-
-/// Shows a line to whoever still reads.
-fn say(line: &str) -> Fallible<()> {
-    Ok(screen::show(&format!("{line}\n"))?)
 }
 
 /// Without a command: a bounded training on the workspace's own text, a measurement, a sample.
@@ -71,7 +66,7 @@ fn tour(arguments: &Arguments) -> Fallible<Value> {
     sample.checkpoint.clone_from(&options.checkpoint);
     let sampled = self::sample(&sample, arguments.json)?;
     if !arguments.json {
-        say(&format!("\n{}", training["end"].as_str().unwrap_or_default()))?;
+        screen::line(format!("\n{}", training["end"].as_str().unwrap_or_default()))?;
     }
     Ok(json!({ "training": training, "sample": sampled }))
 }
@@ -101,7 +96,7 @@ fn eval(options: &EvalOptions, quiet: bool) -> Fallible<Value> {
         end = format!("interrupted: {end}, which are not all");
     }
     if !quiet {
-        say(&end)?;
+        screen::line(&end)?;
     }
     let interrupted = interrupt::requested();
     Ok(

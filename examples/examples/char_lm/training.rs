@@ -9,7 +9,7 @@ use refrain_examples::{
     interrupt, memory,
     plot::{self, Axis, Panel, Series, Shape, colors},
     program::{self, Fallible, OutputFolder},
-    progress,
+    progress, screen,
 };
 use refrain_nn::Module;
 use refrain_train::{Checkpoint, Error, Verdict};
@@ -50,7 +50,7 @@ pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fa
         };
         saved.map_err(|error| advice(error).into())
     };
-    let say = |line: &str| if quiet { Ok(()) } else { crate::say(line) };
+    let say = |line: &str| if quiet { Ok(()) } else { screen::line(line) };
     let (parameters, letters) = (run.model.parameter_count(), text.vocabulary.len());
     let characters = text.all().numel();
     say(&format!(

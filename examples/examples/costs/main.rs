@@ -41,7 +41,7 @@ struct Arguments {
     /// The folder for the figure, costs.svg
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Print the figures as JSON, and nothing else
+    /// Print the figures as JSON; files are written all the same
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +68,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
 
     let path = out.file("costs.svg");
     let (measures, groups) = report::bars(&counted);
-    let title = format!("Where the work goes, {batch} images at once");
+    let title = format!("Where the work goes, batch of {batch}");
     plot::write(&path, &bars::svg(&title, &measures, &groups, 860)?)?;
 
     let text = if arguments.json {
@@ -80,7 +80,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         tables.push(report::positions(&counted[0], batch as u64).to_string());
         tables.push(ABOUT_SHARING.to_owned());
         format!(
-            "{batch} images of {SIDE} · {SIDE} numbers at once. A MAC is a multiplication with its addition;\n\
+            "A batch of {batch}, images of {SIDE} · {SIDE} numbers. A MAC is a multiplication with its addition;\n\
              those of products with weights are counted.\n\n{}\n\nFigure: {}\n",
             tables.join("\n\n"),
             path.display()
@@ -96,7 +96,9 @@ output, so a layer costs that times the positions. For a dense layer, batch · i
 
 const ABOUT_SHARING: &str = "\
 So MACs a weight tell who shares: the dense network uses a weight once an image, the recurrent one
-at each of its 28 steps, a convolution at each of its positions. Going back costs twice a pass
-forward: a product for the gradient of the weights, one for that of the input. Only the first layer
-needs the first of them alone, for its input is data. What an RNN keeps for the way back grows with
-the steps, and so with the sequence; its weights do not.";
+at each of its 28 steps, a convolution at each of its positions. Going back costs twice the
+MACs of a pass forward: a product for the gradient of the weights, one for that of the input. Only the
+first layer needs the first of them alone, for its input is data. In time a convolution pays more on
+the way back, for it lays its windows out in columns there, and reads the image in place on the way
+forward. What an RNN keeps for the way back grows with the steps, and so with the sequence; its weights
+do not. Its first step counts like the others; the product with a first state of zeros is left out.";

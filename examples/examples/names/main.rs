@@ -77,7 +77,7 @@ struct Arguments {
     /// The folder for the confusion matrix, names.svg
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Print the figures as JSON, and nothing else
+    /// Print the figures as JSON; files are written all the same
     #[arg(long)]
     json: bool,
 }

@@ -20,13 +20,16 @@ use crate::Module;
 /// **A recurrent layer** of N rows (batch · steps, or the sum of the lengths), with G gates, H units, states of size S and I
 /// inputs costs N·G·H·(I + S) forward in each direction of each layer, and N·S·H for a projection. The first
 /// step counts like the others. Where no initial state is given, the kernels leave out its product
-/// with zeros: batch·G·H·S less forward, and in each of the two gradients.
+/// with zeros: batch·G·H·S less forward, in the gradient of that state, and, unless the lengths
+/// differ, in that of W_hh.
 ///
 /// **`bptt_bytes`** is what back-propagation through time makes a recurrent layer keep: the states of
 /// all layers at all steps, the gates, the cell states, masks of dropout, and a copy of the input
 /// where it must be put in another order (`batch_first`, different lengths) or be widened (tiny
 /// layers compute in double precision). The states of the top layer are the output at once, and so
-/// in `activation_bytes` too. For a cell it is what one step leaves on the tape.
+/// in `activation_bytes` too. For a cell it is what one step leaves on the tape. What other layers
+/// keep beside their inputs and outputs is not counted: the places of a maximum pooling's windows, the
+/// masks of dropout, what is inside a norm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cost {

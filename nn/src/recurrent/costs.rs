@@ -96,8 +96,9 @@ fn macs<T: Real>(cell: &CellParameters<T>, rows: u64, input_needs_gradient: bool
     (forward, backward)
 }
 
-/// The costs of one step of a cell, in the middle of a sequence: its state has a gradient. `kept` is
-/// how many numbers a row its operations leave on the tape.
+/// The costs of one step of a cell, in the middle of a sequence: its state has a gradient, unless
+/// neither the input nor the cell has one. `kept` is how many numbers a row its operations leave on
+/// the tape.
 fn step<T: Real>(
     (kind, cell): (&'static str, &dyn Module<T>),
     parameters: &CellParameters<T>,
@@ -106,13 +107,18 @@ fn step<T: Real>(
     ledger: &mut Ledger,
 ) -> Signal {
     let rows = product(&state[..state.rank() - 1]);
+    let recorded = input.needs_gradient() || trains(cell);
     let mut cost = Cost::new(kind, state, cell);
-    (cost.macs_forward, cost.macs_backward) = macs(parameters, rows, input.needs_gradient());
+    let (forward, backward) = macs(parameters, rows, input.needs_gradient());
     let bytes = |numbers: usize| rows.saturating_mul(product(&[numbers, size_of::<T>()]));
+    cost.macs_forward = forward;
     cost.activation_bytes = bytes(states);
-    cost.bptt_bytes = bytes(kept);
+    if recorded {
+        cost.macs_backward = backward;
+        cost.bptt_bytes = bytes(kept);
+    }
     ledger.enter(cost);
-    input.through(state, true)
+    input.through(state, trains(cell))
 }
 
 /// One step.
@@ -155,12 +161,14 @@ impl<T: Real> Costs<T> for LayerNormLSTMCell<T> {
         let (of_input, of_state) = (of(self.weight_ih.value().shape()), of(self.weight_hh.value().shape()));
         let mut cost = Cost::new("LayerNormLSTMCell", state, self);
         cost.macs_forward = of_input.saturating_add(of_state);
-        cost.macs_backward = back_through(of_input, &self.weight_ih, input.needs_gradient())
-            .saturating_add(back_through(of_state, &self.weight_hh, true));
         let bytes = |numbers: usize| rows.saturating_mul(product(&[numbers, size_of::<T>()]));
         cost.activation_bytes = bytes(2 * hidden);
-        cost.bptt_bytes = bytes(7 * hidden + (4 + 4 + 1) * hidden + 3);
+        if input.needs_gradient() || trains(self) {
+            cost.macs_backward = back_through(of_input, &self.weight_ih, input.needs_gradient())
+                .saturating_add(back_through(of_state, &self.weight_hh, true));
+            cost.bptt_bytes = bytes(7 * hidden + (4 + 4 + 1) * hidden + 3);
+        }
         ledger.enter(cost);
-        Ok(input.through(state, true))
+        Ok(input.through(state, trains(self)))
     }
 }
