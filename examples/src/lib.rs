@@ -24,6 +24,7 @@
 //! | [`training`] | epochs until it no longer gets better |
 #![forbid(unsafe_code)]
 
+pub mod apart;
 pub mod bars;
 pub mod calendar;
 pub mod char_model;

@@ -38,9 +38,13 @@ pub fn end(name: &str, result: Fallible<()>) -> ExitCode {
     }
 }
 
-/// What to do about an error that comes from a disk without room. [`end`] says it of an error of these
+/// What to do about an error that comes from a disk without room, or a training that diverged. [`end`] says it of an error of these
 /// crates that is not yet a sentence.
 pub fn advice(error: &(dyn error::Error + 'static)) -> Option<&'static str> {
+    let diverged = matches!(error.downcast_ref(), Some(refrain_train::Error::Diverged(_)));
+    if diverged || error.is::<refrain_train::Divergence>() {
+        return Some("a lower learning rate may help");
+    }
     let file = |error: &refrain_weights::Error| match error {
         refrain_weights::Error::File { cause, .. } => Some(cause.kind()),
         _ => None,

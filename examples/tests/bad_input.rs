@@ -75,6 +75,34 @@ fn standard_output_that_is_closed_or_full() {
 }
 
 #[test]
+fn no_file_takes_the_place_of_another_one() {
+    let folder = Folder::new("apart");
+    let out = folder.path("out");
+    fs::create_dir_all(&out).unwrap();
+    for (example, file) in [("forecast", "forecast.svg"), ("names", "names.svg"), ("weather", "weather.svg")]
+    {
+        let csv = format!("{out}/{file}");
+        let source = match example {
+            "names" => "word,label\n".to_owned() + &"ab,x\nba,y\n".repeat(200),
+            "forecast" => "t\n".to_owned() + &"1\n2\n".repeat(400),
+            _ => include_str!("../data/seattle-weather.csv").to_owned(),
+        };
+        fs::write(&csv, &source).unwrap();
+        let spelled = format!("{out}/./{file}");
+        assert_refused(example, &["--csv", &spelled, "--out", &out], &["--out would overwrite", "--csv"]);
+        assert_eq!(fs::read_to_string(&csv).unwrap(), source);
+    }
+    let model = folder.file("model", "a model");
+    assert_refused("stream", &["--model", &model, "--plot", &model], &["--plot would overwrite", "--model"]);
+}
+
+#[test]
+fn a_column_of_times_that_was_named_must_be_there() {
+    let out = Folder::new("times").path("out");
+    assert_refused("forecast", &["--time", "nope", "--out", &out], &["no column \"nope\"", "date, temp"]);
+}
+
+#[test]
 fn rows_that_are_too_few_or_out_of_order() {
     let folder = Folder::new("rows");
     let out = folder.path("out");

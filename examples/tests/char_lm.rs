@@ -116,6 +116,25 @@ fn checkpoints_that_are_not_whole_or_of_another_run_are_refused() {
 }
 
 #[test]
+fn a_training_writes_over_none_of_its_other_files() {
+    let folder = folder_with_text("over");
+    let train = "train --text text.txt --streams 4 --chunk 8 --overwrite";
+    for (more, sentence) in [
+        ("--checkpoint ./text.txt", "--checkpoint would overwrite text.txt, the file of --text"),
+        ("--checkpoint new --plot text.txt", "--plot would overwrite text.txt, the file of --text"),
+        ("--checkpoint new --export ./new", "--export would overwrite new, the file of --checkpoint"),
+        ("--checkpoint new --export a --plot ./a", "--plot would overwrite a, the file of --export"),
+    ] {
+        folder.refuses(&format!("{train} {more}"), sentence);
+    }
+    fs::write(folder.path("other"), "a letter").unwrap();
+    folder.refuses(
+        &format!("{train} --checkpoint other"),
+        "other is there and is no checkpoint of char_lm that is whole: remove it, or name another place",
+    );
+}
+
+#[test]
 fn what_cannot_be_saved_is_said_at_once_and_leaves_the_old_checkpoint() {
     let folder = folder_with_text("saving");
     succeeds(&folder.train("--steps 3"));
@@ -137,7 +156,7 @@ fn what_cannot_be_saved_is_said_at_once_and_leaves_the_old_checkpoint() {
     }
     folder.refuses(
         &format!("{train} --checkpoint new.safetensors --export new.safetensors"),
-        "--export would overwrite the checkpoint, new.safetensors",
+        "--export would overwrite new.safetensors, the file of --checkpoint; name another",
     );
     // A disk that is full after four kilobytes: a limit on the size of files, whose signal is ignored.
     let before = folder.files();

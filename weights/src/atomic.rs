@@ -34,7 +34,13 @@ use crate::{Error, Result};
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    replace(&place, bytes).map_err(|cause| Error::failed("write", path, cause))
+    let written = match fs::metadata(&place) {
+        Ok(there) if !there.is_file() => {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there and is no regular file"))
+        }
+        _ => replace(&place, bytes),
+    };
+    written.map_err(|cause| Error::failed("write", path, cause))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -6,6 +6,8 @@ use std::{
 };
 
 use refrain_examples::{
+    apart::keep_apart,
+    char_model::CharModel,
     interrupt, memory,
     plot::{self, Axis, Panel, Series, Shape, colors},
     program::{self, Fallible, OutputFolder},
@@ -26,6 +28,14 @@ use crate::{
 pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fallible<Value> {
     let path = &options.checkpoint;
     let place = path.display();
+    // What cannot be saved after a night of work is better known at once.
+    try_places(options)?;
+    if options.overwrite && path.exists() && !CharModel::is_in(path) {
+        return Err(format!(
+            "{place} is there and is no checkpoint of char_lm that is whole: remove it, or name another place with --checkpoint"
+        )
+        .into());
+    }
     if !options.resume && !options.overwrite && path.exists() {
         return Err(format!(
             "{place} is there already: go on from it with --resume, or begin anew with --overwrite"
@@ -35,8 +45,6 @@ pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fa
     let text = Text::read(options.text.as_deref(), None)?;
     let mut run = Run::new(options, &text)?;
     let changed = if options.resume { resumed(&mut run, path)? } else { Vec::new() };
-    // What cannot be saved after a night of work is better known at once.
-    try_places(options)?;
     let first_save = run.checkpoint()?.save(path);
     first_save.map_err(|error| format!("{error}; {}", room(&error)))?;
     let save = |run: &Run<'_>| -> Fallible<()> {
@@ -147,17 +155,17 @@ fn resumed(run: &mut Run<'_>, path: &Path) -> Fallible<Vec<String>> {
     run.resume(&checkpoint).map_err(|error| format!("cannot resume: {error}; nothing is changed").into())
 }
 
-/// That all files of a training can be written where they are to go.
+/// That all files of a training can be written where they are to go, and none over another one.
 fn try_places(options: &TrainOptions) -> Fallible<()> {
     OutputFolder::of_file(&options.checkpoint, "--checkpoint")?;
+    let mut outputs = vec![(options.checkpoint.as_path(), "--checkpoint")];
     for (path, option) in [(&options.export, "--export"), (&options.plot, "--plot")] {
         let Some(path) = path else { continue };
         OutputFolder::of_file(path, option)?;
-        if *path == options.checkpoint {
-            return Err(format!("{option} would overwrite the checkpoint, {}", path.display()).into());
-        }
+        outputs.push((path, option));
     }
-    Ok(())
+    let text = options.text.as_ref().map(|path| (path.as_path(), "--text"));
+    keep_apart(text.as_slice(), &outputs)
 }
 
 /// What to do where a checkpoint cannot be written.

@@ -18,6 +18,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, value_parser};
 use refrain_examples::{
+    apart::{Named, keep_apart},
     forecaster::{Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
     plot,
     program::{self, Fallible, OutputFolder},
@@ -32,6 +33,21 @@ The CSV file has a header, a column of numbers to be foretold, and a row for eac
 column of times (YYYY-MM-DD HH:MM) rows that are missing are filled with the row before. All other
 columns of numbers are input besides, or those of --columns; `--columns ''` uses the target alone.";
 
+/// The options of a training; a saved model has them in it.
+const OF_TRAINING: [&str; 11] = [
+    "target",
+    "columns",
+    "unit",
+    "horizon",
+    "window",
+    "season",
+    "hidden",
+    "epochs",
+    "patience",
+    "learning_rate",
+    "seed",
+];
+
 /// What comes next? A GRU against persistence and the season before, with bands, on any series.
 #[derive(Parser)]
 #[command(name = "forecast", after_help = ABOUT_CSV)]
@@ -45,9 +61,9 @@ struct Arguments {
     /// The columns to look at besides [default: all others of numbers]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Option<Vec<String>>,
-    /// The column of times
-    #[arg(long, value_name = "NAME", default_value = "date")]
-    time: String,
+    /// The column of times [default: date, where there is such a column]
+    #[arg(long, value_name = "NAME")]
+    time: Option<String>,
     /// The unit of the target, for tables and plots [default for Seattle: °F]
     #[arg(long, value_name = "TEXT")]
     unit: Option<String>,
@@ -77,7 +93,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Foretell from the last rows with a saved model, without training
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = OF_TRAINING)]
     load: Option<PathBuf>,
     /// The folder for the model, forecast.safetensors, and the figure, forecast.svg
     #[arg(long, value_name = "DIR", default_value = "out")]
@@ -111,7 +127,7 @@ fn train(arguments: &Arguments) -> Fallible<(Report, PathBuf)> {
     let others =
         arguments.columns.as_ref().map(|names| names.iter().filter(|name| !name.is_empty()).cloned());
     let others: Option<Vec<String>> = others.map(Iterator::collect);
-    let (target, time) = (arguments.target.as_deref(), arguments.time.as_str());
+    let (target, time) = (arguments.target.as_deref(), arguments.time.as_deref());
     let series = read(arguments, &Choice { target, others: others.as_deref(), time })?;
     let [window, horizon] = [arguments.window, arguments.horizon].map(usize::from);
     let hourly = series.clock.is_some_and(|(_, minutes)| minutes == 60) && window > 24;
@@ -122,20 +138,20 @@ fn train(arguments: &Arguments) -> Fallible<(Report, PathBuf)> {
     let unit = arguments.unit.as_deref().unwrap_or(if arguments.csv.is_none() { "°F" } else { "" });
     let problem = Problem::new(&series, window, horizon, season, unit)?;
     let out = OutputFolder::open(&arguments.out)?;
+    let (model, path) = (out.file("forecast.safetensors"), out.file("forecast.svg"));
+    apart(arguments, &[(&model, "--out"), (&path, "--out")])?;
 
     let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
     let (hidden, learning_rate) = (usize::from(arguments.hidden), arguments.learning_rate);
     let options = Options { hidden, learning_rate, how_long, seed: arguments.seed };
     let (forecaster, training) = learn(&problem, &options)?;
     let test = Test::of(&problem, &forecaster, training)?;
-    let model = out.file("forecast.safetensors");
     forecaster.save(&model)?;
     let loaded = Forecaster::load(&model)?;
     if loaded.forecast(&series.values)? != forecaster.forecast(&series.values)? {
         return Err(format!("{}: the loaded model foretells something else", model.display()).into());
     }
     let outlook = Outlook::of(&loaded, series)?;
-    let path = out.file("forecast.svg");
     plot::write(&path, &plot::svg(&figure::panels(&outlook, Some(&test)), (1120, 380))?)?;
     Ok((Report { outlook, test: Some(test), model }, path))
 }
@@ -146,15 +162,23 @@ fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, P
     let choice = Choice {
         target: columns.first().map(String::as_str),
         others: Some(&columns[1..]),
-        time: &arguments.time,
+        time: arguments.time.as_deref(),
     };
     let series = read(arguments, &choice)?;
     let out = OutputFolder::open(&arguments.out)?;
-    let outlook = Outlook::of(&forecaster, series)?;
     let path = out.file("forecast.svg");
+    apart(arguments, &[(&path, "--out")])?;
+    let outlook = Outlook::of(&forecaster, series)?;
     plot::write(&path, &plot::svg(&figure::panels(&outlook, None), (1120, 380))?)?;
     let model = arguments.load.clone().unwrap_or_default();
     Ok((Report { outlook, test: None, model }, path))
+}
+
+fn apart(arguments: &Arguments, outputs: &[Named<'_>]) -> Fallible<()> {
+    let files = [(&arguments.csv, "--csv"), (&arguments.load, "--load")];
+    let inputs: Vec<Named<'_>> =
+        files.iter().filter_map(|(path, option)| Some((path.as_deref()?, *option))).collect();
+    keep_apart(&inputs, outputs)
 }
 
 fn read(arguments: &Arguments, choice: &Choice<'_>) -> Fallible<Series> {

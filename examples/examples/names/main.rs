@@ -22,6 +22,7 @@ use clap::{Parser, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_data::Loader;
 use refrain_examples::{
+    apart::keep_apart,
     plot,
     program::{self, Fallible, OutputFolder},
     screen,
@@ -99,14 +100,17 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     let words = Words::new(&words, &mut rng)?;
     words.check(&arguments.words)?;
     let out = OutputFolder::open(&arguments.out)?;
+    let path = out.file("names.svg");
+    let csv = arguments.csv.as_deref().map(|path| (path, "--csv"));
+    keep_apart(csv.as_slice(), &[(&path, "--out")])?;
 
     let batch_size = usize::from(arguments.batch_size);
     let (letters, classes) = (words.letter_count(), words.labels.len());
     let mut network = Classifier::new(letters, usize::from(arguments.hidden), classes, &mut rng)?;
     let mut optimizer = optimizer(arguments.learning_rate);
     let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
-    let (epochs, best) = train(&mut network, how_long, "validation loss", |network, _| {
-        let learning = network.learn(&words.learning, batch_size, &mut optimizer, &mut rng)?;
+    let (epochs, best) = train(&mut network, how_long, "validation loss", |network, epoch| {
+        let learning = network.learn(&words.learning, batch_size, &mut optimizer, (epoch, &mut rng))?;
         let (_, validation) = answers(network, &words.validation, classes)?;
         Ok(Epoch { learning, validation })
     })?;
@@ -121,7 +125,6 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         log_loss,
         answers: report::classify(&arguments.words, &words, &network)?,
     };
-    let path = out.file("names.svg");
     plot::write(&path, &report.picture()?)?;
     let text = if arguments.json {
         format!("{:#}\n", report.json())

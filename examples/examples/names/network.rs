@@ -52,11 +52,12 @@ impl Classifier {
         items: &[Item],
         batch_size: usize,
         optimizer: &mut AdamW<f32>,
-        rng: &mut impl Rng,
+        (epoch, rng): (usize, &mut impl Rng),
     ) -> Fallible<f64> {
         let mut mean = RunningMean::new();
         let loader = Loader::new(items, batch_size)?.bucketed(&lengths(items), POOL, rng)?;
-        for (step, batch) in (0u64..).zip(loader.batches()) {
+        let first = (epoch * loader.len()) as u64;
+        for (step, batch) in (first..).zip(loader.batches()) {
             let (words, classes) = side_by_side(batch?)?;
             let tape = Tape::new();
             let loss = CrossEntropyLoss::default().forward(&self.logits(&tape, &words)?, &classes)?;

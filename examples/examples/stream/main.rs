@@ -26,6 +26,7 @@ use std::{
 use clap::Parser;
 use refrain_data::Vocabulary;
 use refrain_examples::{
+    apart::keep_apart,
     char_model::CharModel,
     forecaster::{Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
     plot,
@@ -85,6 +86,9 @@ enum Model {
 fn run(arguments: &Arguments) -> Fallible<()> {
     if let Some(plot) = &arguments.plot {
         OutputFolder::of_file(plot, "--plot")?;
+        let default = default_place(&arguments.out);
+        let model = arguments.model.as_deref().map_or((default.as_path(), "--out"), |path| (path, "--model"));
+        keep_apart(&[model], &[(plot, "--plot")])?;
     }
     let model = match &arguments.model {
         Some(path) => Model::load(path)?,
@@ -128,15 +132,19 @@ impl Model {
     }
 }
 
+fn default_place(folder: &Path) -> PathBuf {
+    folder.join("forecast.safetensors")
+}
+
 /// The model in the folder, or a small one that is trained now and saved there.
 fn default_model(folder: &Path) -> Fallible<Forecaster> {
-    let path = folder.join("forecast.safetensors");
+    let path = default_place(folder);
     if path.exists() {
         return Forecaster::load(&path);
     }
     OutputFolder::open(folder)?;
     eprintln!("stream: there is no {}; a small model is trained and saved there", path.display());
-    let choice = Choice { target: Some("temp"), others: None, time: "date" };
+    let choice = Choice { target: Some("temp"), others: None, time: None };
     let series = Series::read("seattle-temps.csv", SEATTLE.as_bytes(), &choice)?;
     let (forecaster, _) = learn(&Problem::new(&series, 72, 24, 24, "°F")?, &Options::default())?;
     forecaster.save(&path)?;

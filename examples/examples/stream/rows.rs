@@ -161,7 +161,7 @@ mod tests {
     fn forecaster() -> Forecaster {
         let wave = |k: usize| format!("{:.3}\n", 50.0 + 10.0 * (k as f64 / 4.0).sin());
         let text = format!("t\n{}", (0..200).map(wave).collect::<String>());
-        let choice = Choice { target: Some("t"), others: None, time: "date" };
+        let choice = Choice { target: Some("t"), others: None, time: None };
         let series = Series::read("wave.csv", text.as_bytes(), &choice).unwrap();
         let problem = Problem::new(&series, 6, 2, 0, "").unwrap();
         let how_long = Patience { epochs: 1, patience: 1 };

@@ -24,6 +24,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 use clap::{Parser, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_examples::{
+    apart::keep_apart,
     parallel, plot,
     program::{self, Fallible, OutputFolder},
     progress, screen,
@@ -83,10 +84,12 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     let days = read_days(arguments)?;
     let problem = Problem::new(&days, usize::from(arguments.window))?;
     let out = OutputFolder::open(&arguments.out)?;
+    let path = out.file("weather.svg");
+    let csv = arguments.csv.as_deref().map(|path| (path, "--csv"));
+    keep_apart(csv.as_slice(), &[(&path, "--out")])?;
     let (dense, rnn) = train_all(arguments, &problem)?;
     let (climatology, persistence) = (baselines::climatology(&days), baselines::persistence(&days));
 
-    let path = out.file("weather.svg");
     let panels = [figure::learning_curves(&dense.1, &rnn.1), figure::test_year(&days, &climatology, &rnn.1)];
     plot::write(&path, &plot::svg(&panels, (1120, 420))?)?;
 

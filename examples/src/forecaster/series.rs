@@ -32,9 +32,13 @@ pub struct Choice<'a> {
     pub target: Option<&'a str>,
     /// The columns beside the target; where they are not named, all others of numbers.
     pub others: Option<&'a [String]>,
-    /// The column of times. Where there is none of this name, rows are taken to be equally far apart.
-    pub time: &'a str,
+    /// The column of times; where it is not named, [`DATE`], and where there is none of that name, rows
+    /// are taken to be equally far apart.
+    pub time: Option<&'a str>,
 }
+
+/// What a column of times is called where nobody says otherwise.
+const DATE: &str = "date";
 
 /// A row that is this many minutes behind the last one, or less, belongs to an hour that came twice
 /// when clocks were put back. A row further behind is out of order.
@@ -63,8 +67,9 @@ impl Series {
             filled_fields += with_gaps.iter().filter(|value| value.is_nan()).count();
             by_column.push(values.to_vec());
         }
-        let has_times = table.columns().iter().any(|name| name == choice.time);
-        let times = if has_times { times(&table, choice.time)? } else { Vec::new() };
+        let time = choice.time.unwrap_or(DATE);
+        let has_times = choice.time.is_some() || table.columns().iter().any(|name| name == DATE);
+        let times = if has_times { times(&table, time)? } else { Vec::new() };
         let (rows, clock) =
             if has_times { regular(&table, &times)? } else { ((0..table.rows()).collect(), None) };
         let values = rows.iter().flat_map(|&row| by_column.iter().map(move |column| column[row])).collect();
@@ -111,8 +116,10 @@ impl Series {
 
 /// The target and the columns beside it.
 fn columns(table: &Table, choice: &Choice<'_>) -> Fallible<Vec<String>> {
-    let is_number =
-        |name: &&String| *name != choice.time && table.numbers_with(name, Missing::Previous::<f32>).is_ok();
+    let is_number = |name: &&String| {
+        name.as_str() != choice.time.unwrap_or(DATE)
+            && table.numbers_with(name, Missing::Previous::<f32>).is_ok()
+    };
     let numbers: Vec<&String> = table.columns().iter().filter(is_number).collect();
     let target = match (choice.target, numbers.as_slice()) {
         (Some(target), _) => target.to_owned(),
@@ -196,7 +203,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str, target: Option<&str>, others: Option<&[String]>) -> Fallible<Series> {
-        Series::read("t.csv", text.as_bytes(), &Choice { target, others, time: "date" })
+        Series::read("t.csv", text.as_bytes(), &Choice { target, others, time: None })
     }
 
     #[test]
