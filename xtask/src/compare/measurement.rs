@@ -8,9 +8,9 @@ use super::worker::Worker;
 /// A side computes for so long at a stretch, in microseconds, at least once.
 const STRETCH: f64 = 50_000.0;
 
-/// A pause before each turn: threads that a side woke may look for work a while before they sleep.
-/// The peers themselves answer only when theirs do.
-const PAUSE: Duration = Duration::from_millis(20);
+/// A pause before each turn: threads that a side woke may look for work a while before they sleep, and
+/// take time from the side whose turn it is.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A row of the comparison.
 pub(crate) struct Row {
