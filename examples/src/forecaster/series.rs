@@ -32,7 +32,7 @@ pub struct Choice<'a> {
     pub target: Option<&'a str>,
     /// The columns beside the target; where they are not named, all others of numbers.
     pub others: Option<&'a [String]>,
-    /// The column of times; where it is not named, [`DATE`], and where there is none of that name, rows
+    /// The column of times; where it is not named, `date`, and where there is none of that name, rows
     /// are taken to be equally far apart.
     pub time: Option<&'a str>,
 }
