@@ -34,7 +34,7 @@ use crate::{
 /// let graph = tape.graph().with_names([("weight", &w), ("bias", &b)]);
 /// assert_eq!(graph.nodes().len(), tape.len());
 /// assert_eq!(graph.nodes()[1].inputs(), [None, Some(0)]); // the constant x, and the weight
-/// assert_eq!(graph.nodes()[1].constants(), [[2, 1].into()]);
+/// assert_eq!(graph.nodes()[1].constants(), [[2, 1]]);
 /// let text = graph.to_string();
 /// assert!(text.starts_with("digraph tape {"));
 /// assert!(text.contains(r#"n0 [label="weight\n[1, 2]", shape=box, style=filled"#));
