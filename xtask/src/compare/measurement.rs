@@ -10,7 +10,7 @@ const STRETCH: f64 = 50_000.0;
 
 /// A pause before each turn: threads that a side woke may look for work a while before they sleep, and
 /// take time from the side whose turn it is.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A row of the comparison.
 pub(crate) struct Row {
