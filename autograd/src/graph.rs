@@ -13,7 +13,7 @@ use crate::{
 /// is a graph in the DOT language, which [Graphviz](https://graphviz.org) and many editors draw.
 ///
 /// A graph is a copy of the list without the values and the ways back, so it changes nothing, and
-/// it costs nothing where nobody asks for it. Two tapes with the same recording give the same text.
+/// it costs next to nothing where nobody asks for it. Two tapes with the same recording give the same text.
 ///
 /// | drawn as | what it is |
 /// | --- | --- |

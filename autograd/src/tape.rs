@@ -25,7 +25,7 @@ type TensorResult<T> = std::result::Result<T, refrain_tensor::Error>;
 /// a list and not a walk over a graph: it needs no recursion whatever the length.
 ///
 /// Only what a gradient flows through is recorded. [Constants](Tape::constant), and everything
-/// computed from constants alone, cost nothing; on an [inference tape](Tape::inference) that is
+/// computed from constants alone, have no node; on an [inference tape](Tape::inference) that is
 /// everything.
 ///
 /// A tape belongs to one thread:

@@ -67,6 +67,13 @@ fn step_and_command(said: &str) -> (u64, String) {
     (step.unwrap().parse().unwrap(), command.to_owned())
 }
 
+/// A line as somebody types it in a folder.
+fn in_a_shell(folder: &str, line: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.current_dir(folder).env_remove("CARGO_MANIFEST_DIR").arg("-c").arg(format!("exec {line}"));
+    shell
+}
+
 #[test]
 fn ctrl_c_saves_and_says_how_to_go_on() {
     let folder = folder_with_text("interrupt");
@@ -79,12 +86,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let (first, command) = step_and_command(&interrupt(start(&mut folder.command(&endless))));
     assert!(command.ends_with(" --checkpoint-every 100000000 --resume"), "{command}");
     // The line works as it is printed. The checkpoint is there already, so it gets some more time.
-    let mut shell = Command::new("sh");
-    shell
-        .current_dir(folder.path(""))
-        .env_remove("CARGO_MANIFEST_DIR")
-        .arg("-c")
-        .arg(format!("exec {command}"));
+    let mut shell = in_a_shell(&folder.path(""), &command);
     let resumed = start(&mut shell);
     sleep(Duration::from_secs(1));
     let (second, again) = step_and_command(&interrupt(resumed));
@@ -106,12 +108,7 @@ fn a_run_without_arguments_says_how_to_go_on_too() {
     };
     let (first, command) = step_and_command(&interrupt(start(&mut folder.command(""))));
     assert!(first < 1000 && command.ends_with(" --plot out/char_lm.svg --resume"), "{command}");
-    let mut shell = Command::new("sh");
-    shell
-        .current_dir(folder.path(""))
-        .env_remove("CARGO_MANIFEST_DIR")
-        .arg("-c")
-        .arg(format!("exec {command}"));
+    let mut shell = in_a_shell(&folder.path(""), &command);
     let (second, again) = step_and_command(&interrupt(start(&mut shell)));
     assert!(second >= first && again == command, "{first} {second} {again}");
 }
