@@ -362,8 +362,7 @@ proptest! {
 
     #[test]
     fn a_sequence_in_two_parts_with_the_state_carried_is_the_whole(case in cases(), cut in 1usize..5) {
-        let case = Case { bidirectional: false, ..case };
-        prop_assume!(cut < case.steps);
+        let case = Case { bidirectional: false, steps: cut + case.steps, ..case };
         let (layer, inputs, tape) = (case.layer(), case.inputs(), Tape::inference());
         let inputs: Vec<_> = inputs.into_iter().map(|x| tape.constant(x)).collect();
         let whole = layer.run(&inputs, None).unwrap();

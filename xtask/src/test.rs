@@ -15,10 +15,39 @@ use crate::step::{Failure, Outcome, Step};
 ///
 /// The first step that fails, or a name that is no crate.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let cases = std::env::var("PROPTEST_CASES").ok();
     let (names, python) = understood(arguments)?;
-    steps(&names, cases.as_deref())?.iter().try_for_each(Step::run)?;
+    let properties = Properties::from_environment();
+    steps(&names, &properties)?.iter().try_for_each(Step::run)?;
     if names.is_empty() || python.is_some() { python_blocks::run(python.as_deref()) } else { Ok(()) }
+}
+
+/// What proptest reads from the environment. Said to a step, it stands in the repeating command.
+struct Properties {
+    seed: String,
+    cases: Option<String>,
+}
+
+impl Properties {
+    /// The seed is the same in each run, so that what passed passes again; `cargo test` draws anew.
+    const SEED: &str = "1";
+
+    fn from_environment() -> Self {
+        let variable = |key| std::env::var(key).ok();
+        let seed = variable("PROPTEST_RNG_SEED").unwrap_or_else(|| Self::SEED.to_owned());
+        Self { seed, cases: variable("PROPTEST_CASES") }
+    }
+
+    fn step(&self, name: &str, arguments: &[&str]) -> Step {
+        let name = match &self.cases {
+            Some(cases) => format!("{name}, PROPTEST_CASES={cases}"),
+            None => name.to_owned(),
+        };
+        let step = Step::cargo(name, arguments.iter().copied()).env("PROPTEST_RNG_SEED", &self.seed);
+        match &self.cases {
+            Some(cases) => step.env("PROPTEST_CASES", cases),
+            None => step,
+        }
+    }
 }
 
 /// The names of crates, and the interpreter behind `--python`.
@@ -40,7 +69,7 @@ fn understood(arguments: &[String]) -> Result<(Vec<String>, Option<String>), Fai
     Ok((names, python))
 }
 
-fn steps(names: &[String], cases: Option<&str>) -> Result<Vec<Step>, Failure> {
+fn steps(names: &[String], properties: &Properties) -> Result<Vec<Step>, Failure> {
     let chosen: Vec<&Crate> =
         if names.is_empty() { house::CRATES.iter().collect() } else { house::named(names)? };
     let packages = || {
@@ -50,19 +79,7 @@ fn steps(names: &[String], cases: Option<&str>) -> Result<Vec<Step>, Failure> {
             house::package_arguments(chosen.iter().copied())
         }
     };
-    let with_cases = |name: &str| match cases {
-        Some(cases) => format!("{name}, PROPTEST_CASES={cases}"),
-        None => name.to_owned(),
-    };
-    let step = |name: &str, arguments: &[&str]| {
-        let step = Step::cargo(with_cases(name), arguments.iter().copied());
-        match cases {
-            // Proptest reads the variable itself; said here, it stands in the repeating command.
-            Some(cases) => step.env("PROPTEST_CASES", cases),
-            None => step,
-        }
-    };
-
+    let step = |name: &str, arguments: &[&str]| properties.step(name, arguments);
     let mut steps =
         vec![step("unit and property tests", &["test", "--tests", "--examples"]).with(packages())];
     // Cargo refuses `--doc` for packages of which none has a library.
@@ -95,10 +112,16 @@ const OTHER_PATHS: [&str; 2] = ["avx2", "portable"];
 mod tests {
     use super::*;
 
+    /// The commands, without the seed that each of them starts with.
     fn shown(names: &[&str], cases: Option<&str>) -> Vec<String> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let steps = steps(&names, cases).expect("known crates");
-        steps.iter().map(Step::shown).collect()
+        let properties = Properties { seed: "7".to_owned(), cases: cases.map(str::to_owned) };
+        let steps = steps(&names, &properties).expect("known crates");
+        let without_seed = |step: &Step| {
+            let shown = step.shown();
+            shown.strip_prefix("PROPTEST_RNG_SEED=7 ").expect("each step has a seed").to_owned()
+        };
+        steps.iter().map(without_seed).collect()
     }
 
     #[test]
@@ -118,7 +141,7 @@ mod tests {
             });
             assert_eq!(understood(&words).ok(), expected, "{words:?}");
         }
-        assert!(steps(&["--pythn".to_owned()], None).is_err());
+        assert!(steps(&["--pythn".to_owned()], &Properties::from_environment()).is_err());
     }
 
     #[test]

@@ -22,17 +22,26 @@ pub(super) struct Policy {
     costs: Vec<Vec<u64>>,
 }
 
-/// How far from the best split of one step less the best split is looked for, beside twice the steps
-/// that a kept state takes the room of. The costs are convex but for the jump where all steps fit
-/// no more, so the best splits are close together; a test finds no difference to a search through
-/// all.
+/// Up to so many steps every split is tried. The plan puts longer sequences in groups, so that few
+/// have more.
+const ALL_TRIED: usize = 512;
+
+/// Beyond them, how far from the best split of one step less the best split is looked for, beside
+/// twice the steps that a kept state takes the room of. The costs are nearly convex, but for the jump
+/// where all steps fit no more, so the best splits are close together as a rule; a test finds less
+/// than one step in a hundred lost.
 const REACH: usize = 8;
 
 impl Policy {
     /// For up to `steps` steps, of which `fits[j]` fit where j states are kept.
     pub(super) fn new(steps: usize, fits: Vec<usize>) -> Self {
+        let reach = if steps <= ALL_TRIED { steps } else { Self::near(&fits) };
+        Self::reaching(steps, fits, reach)
+    }
+
+    fn near(fits: &[usize]) -> usize {
         let room_of_a_state = fits.windows(2).map(|pair| pair[0] - pair[1]).max().unwrap_or(0);
-        Self::reaching(steps, fits, REACH + 2 * room_of_a_state)
+        REACH + 2 * room_of_a_state
     }
 
     fn reaching(steps: usize, fits: Vec<usize>, reach: usize) -> Self {
@@ -156,12 +165,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn near_splits_are_the_best_of_all(
-            steps in 2usize..120, step in 1usize..14, state in 1usize..16, times in 1.0f64..40.0,
+        fn near_splits_lose_less_than_one_step_in_a_hundred(
+            steps in 2usize..160, step in 1usize..14, state in 1usize..16, times in 1.0f64..40.0,
         ) {
             let fits = fits(step, state, (step as f64 * times) as usize, steps);
-            let all = Policy::reaching(steps, fits.clone(), usize::MAX / 2);
-            prop_assert_eq!(Policy::new(steps, fits).costs, all.costs);
+            let (near, all) = (Policy::near(&fits), Policy::reaching(steps, fits.clone(), steps).costs);
+            for (found, least) in Policy::reaching(steps, fits, near).costs.iter().flatten().zip(all.iter().flatten()) {
+                prop_assert!(found >= least && found - least <= least / 100, "{} steps, at least {}", found, least);
+            }
         }
 
         #[test]
