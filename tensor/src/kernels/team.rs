@@ -1,10 +1,13 @@
 //! The team: the calling thread and helpers share the pieces of one job.
 //!
 //! A kernel that meets many times a millisecond cannot wait for a sleeping thread each time. So a
-//! helper, once called, keeps looking for the next job for some microseconds before it sleeps
-//! again, and the caller never depends on one: pieces are taken from a counter by whoever comes
-//! first, and if no helper comes, the caller does them all. Helpers are threads of the team's own,
-//! started at the first job, because to call one must not allocate.
+//! helper, once called, keeps looking for the next job for about a millisecond before it sleeps
+//! again. Where jobs follow each other it stays awake, and the system's scheduler, which moves
+//! threads to idle cores only if they run, sees that caller and helper want a core each.
+//!
+//! The caller never depends on a helper: pieces are taken from a counter by whoever comes first, and
+//! if no helper comes, the caller does them all. Helpers are threads of the team's own, started at
+//! the first job, because to call one must not allocate.
 
 #![allow(unsafe_code)] // a job lives on the caller's stack, and helpers reach it through a pointer
 
@@ -141,8 +144,11 @@ struct Job {
 /// A ticket holds pieces and pieces taken in 16 bits each.
 const MOST_PIECES: usize = u16::MAX as usize;
 
-/// Rounds that a helper looks for work before it leaves: some fifty microseconds.
-const PATIENCE: usize = 2000;
+/// Rounds of looking, some fifty microseconds, after which whoever waits lets another thread have the
+/// core: the one that is awaited may need this very core.
+const ROUNDS: usize = 2000;
+/// So often a helper looks that long before it sleeps.
+const PATIENCE: usize = 20;
 
 impl Team {
     /// Publishes a job, takes part in it, and returns when it is done. This is not generic over the
@@ -168,8 +174,8 @@ impl Team {
         let mut rounds = 0usize;
         while self.unfinished.load(Ordering::Acquire) > 0 {
             rounds += 1;
-            if rounds.is_multiple_of(PATIENCE) {
-                thread::yield_now(); // the helper may be waiting for this very core
+            if rounds.is_multiple_of(ROUNDS) {
+                thread::yield_now();
             }
             std::hint::spin_loop();
         }
@@ -209,13 +215,16 @@ impl Team {
     fn help(&self, asleep: &AtomicBool) -> ! {
         loop {
             let mut idle = 0;
-            while idle < PATIENCE {
+            while idle < PATIENCE * ROUNDS {
                 if self.take_one() {
                     idle = 0;
-                } else {
-                    idle += 1;
-                    std::hint::spin_loop();
+                    continue;
                 }
+                idle += 1;
+                if idle.is_multiple_of(ROUNDS) {
+                    thread::yield_now();
+                }
+                std::hint::spin_loop();
             }
             // Either the caller sees that this helper sleeps, or the helper sees the caller's ticket.
             asleep.store(true, Ordering::Relaxed);
