@@ -17,7 +17,7 @@ pub(super) struct Plan {
 /// Multiply-accumulates of a sweep below which other threads do not pay.
 const SWEEP_WORTH: usize = 1 << 19;
 /// Multiply-accumulates of a step below which a meeting at each step does not pay.
-const STEP_WORTH: usize = 1 << 17;
+const STEP_WORTH: usize = 1 << 16;
 /// Multiply-accumulates of a step from which a meeting at each step costs little.
 const MEETING_IS_CHEAP: usize = 1 << 20;
 /// Sequences that a thread needs for its tiles to run at speed.
