@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use super::{Folder, program};
+use crate::built::{Folder, program};
 
 pub(crate) const SMALL: &str =
     "--text text.txt --hidden 16 --embedding 8 --streams 4 --chunk 8 --checkpoint run.safetensors";

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-const GUIDE: &str = include_str!("../../docs/from-pytorch.md");
+const GUIDE: &str = include_str!("../../../docs/from-pytorch.md");
 
 /// The words of a text that could be names of Rust.
 fn words(text: &str) -> impl Iterator<Item = &str> {

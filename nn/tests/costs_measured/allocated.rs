@@ -7,6 +7,8 @@ use refrain_nn::{
 };
 use refrain_tensor::Tensor;
 
+use crate::turn;
+
 fn rng() -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(5)
 }
@@ -63,7 +65,7 @@ fn of_a_step(cost: &Cost) -> u64 {
 /// Sizes for which no buffer is large enough to be kept for the next one.
 #[test]
 fn bytes_of_recurrent_layers() {
-    let rng = &mut rng();
+    let (_turn, rng) = (turn(), &mut rng());
     let sizes = [Signal::from([6, 2, 9]), Signal::from([6, 4, 9])];
     for (layers, bidirectional) in [(1, false), (2, false), (2, true)] {
         let rnn = RNN::builder(9, 10).num_layers(layers).bidirectional(bidirectional).build(rng).unwrap();
@@ -101,7 +103,7 @@ fn bytes_of_recurrent_layers() {
 /// to half of it stays empty.
 #[test]
 fn bytes_of_a_tiny_layer() {
-    let rng = &mut rng();
+    let (_turn, rng) = (turn(), &mut rng());
     let (signal, gru) = (Signal::from([40, 8, 9]), GRU::builder(9, 3).num_layers(2).build(rng).unwrap());
     let run = || kept(&signal, |x| vec![gru.forward(x, None).unwrap().0]) as u64;
     run(); // what a process allocates once is there from here on
@@ -112,7 +114,7 @@ fn bytes_of_a_tiny_layer() {
 /// Nothing is kept where nothing trains.
 #[test]
 fn an_inference_keeps_its_output_alone() {
-    let rng = &mut rng();
+    let (_turn, rng) = (turn(), &mut rng());
     let lstm = LSTM::<f32>::builder(9, 10).num_layers(2).build(rng).unwrap();
     let kept = |batch: usize| {
         let tape = Tape::inference();
@@ -127,7 +129,7 @@ fn an_inference_keeps_its_output_alone() {
 
 #[test]
 fn bytes_of_a_step_of_a_cell() {
-    let rng = &mut rng();
+    let (_turn, rng) = (turn(), &mut rng());
     let sizes = [Signal::from([2, 9]), Signal::from([4, 9])];
     let state = |x: &Var<'_, f32>| Tensor::<f32>::zeros([x.shape()[0], 10]).unwrap();
     let rnn = RNNCell::new(9, 10, rng).unwrap();

@@ -1,12 +1,11 @@
 //! Examples as programs, and folders for them to run in.
-#![allow(dead_code)] // each test uses a part
 
-pub(crate) mod small_char_lm;
-
+#[cfg(unix)]
+use std::process::{Child, Output};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Output},
+    process::Command,
     sync::OnceLock,
 };
 
@@ -43,14 +42,15 @@ impl Drop for Folder {
 }
 
 /// A built example. `cargo test` builds those with unit tests as tests alone, so all are built here,
-/// once, in the profile of this test.
+/// once, in the profile of this test. They are built with the whole workspace, as CI tests it: fewer
+/// packages ask for fewer features, and all the crates below would be compiled once more.
 pub(crate) fn program(example: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let (profile, target) = (test.ancestors().nth(2).unwrap(), test.ancestors().nth(3).unwrap());
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--quiet", "--offline", "--package", env!("CARGO_PKG_NAME"), "--examples"]);
+        cargo.args(["build", "--quiet", "--offline", "--workspace", "--examples"]);
         cargo.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--target-dir").arg(target);
         if profile.ends_with("release") {
             cargo.arg("--release");

@@ -1,7 +1,4 @@
 //! Ctrl-C while an example works: it ends at once, and nothing that was learned is lost.
-#![cfg(unix)] // signals
-
-mod programs;
 
 use std::{
     fs,
@@ -10,11 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use programs::{
-    Folder, interrupted, program,
+use serde_json::Value;
+
+use crate::{
+    built::{Folder, interrupted, program},
     small_char_lm::{SMALL, TEXT, folder_with_text, succeeds},
 };
-use serde_json::Value;
 
 #[test]
 fn the_best_weights_so_far_are_tested_and_saved() {

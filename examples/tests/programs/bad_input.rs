@@ -1,15 +1,13 @@
 //! The examples as a user runs them, with input that is no good: a sentence that says what is wrong and
 //! what to do, exit code 2, and nothing overwritten.
 
-mod programs;
-
 use std::{
     fs,
     path::Path,
     process::{Command, Output, Stdio},
 };
 
-use programs::{Folder, program};
+use crate::built::{Folder, program};
 
 /// Runs an example on a standard input without lines.
 fn run(example: &str, arguments: &[&str]) -> Output {
@@ -85,7 +83,7 @@ fn no_file_takes_the_place_of_another_one() {
         let source = match example {
             "names" => "word,label\n".to_owned() + &"ab,x\nba,y\n".repeat(200),
             "forecast" => "t\n".to_owned() + &"1\n2\n".repeat(400),
-            _ => include_str!("../data/seattle-weather.csv").to_owned(),
+            _ => include_str!("../../data/seattle-weather.csv").to_owned(),
         };
         fs::write(&csv, &source).unwrap();
         let spelled = format!("{out}/./{file}");

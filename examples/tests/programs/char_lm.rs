@@ -1,7 +1,4 @@
 //! `char_lm` as a user meets it: what it refuses, with which sentence, and that nothing is lost by it.
-#![cfg(unix)] // signals, limits and `sh`
-
-mod programs;
 
 use std::{
     collections::BTreeMap,
@@ -10,12 +7,13 @@ use std::{
     process::{Command, Output},
 };
 
-use programs::{
-    Folder, program,
-    small_char_lm::{SMALL, TEXT, folder_with_text, succeeds},
-};
 use refrain_train::{Checkpoint, Error};
 use serde_json::Value;
+
+use crate::{
+    built::{Folder, program},
+    small_char_lm::{SMALL, TEXT, folder_with_text, succeeds},
+};
 
 impl Folder {
     /// Every file and its bytes.

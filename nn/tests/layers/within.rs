@@ -1,5 +1,5 @@
 //! Whole sequences within a budget of memory: the bits of the plain way forward, and the gradients
-//! of the plain way back to rounding. `within_memory.rs` measures the memory.
+//! of the plain way back to rounding. `tests/within_memory.rs` measures the memory.
 
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};

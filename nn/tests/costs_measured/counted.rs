@@ -1,10 +1,6 @@
 //! Costs beside the multiply-accumulates that the kernels count while layers run.
-//!
-//! The count is one for the whole process, so the tests of this file take turns.
 
 #![cfg(debug_assertions)] // the kernels count nothing without
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -16,11 +12,7 @@ use refrain_nn::{
 };
 use refrain_tensor::{Shape, Tensor, kernels::counter::multiply_accumulates};
 
-static TURN: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::turn;
 
 fn rng() -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(5)

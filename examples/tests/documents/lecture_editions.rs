@@ -1,7 +1,7 @@
 //! The editions of the lecture differ in words alone, so that neither falls behind the other.
 
-const ENGLISH: &str = include_str!("../../docs/lecture.md");
-const CHINESE: &str = include_str!("../../docs/lecture.zh.md");
+const ENGLISH: &str = include_str!("../../../docs/lecture.md");
+const CHINESE: &str = include_str!("../../../docs/lecture.zh.md");
 
 /// What does not depend on the language: levels of headings, pictures, rows of tables, items of
 /// lists, paragraphs as such, and code without comments.

@@ -1,0 +1,5 @@
+//! Long trainings: bounded memory, checkpoints, several threads.
+
+mod budget;
+mod checkpoint;
+mod data_parallel;
