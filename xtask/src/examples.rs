@@ -92,10 +92,20 @@ pub(crate) fn has_short_run(name: &str) -> bool {
 ///
 /// The first example that fails or does not leave what it must, or a name that is no example.
 pub(crate) fn run(names: &[String]) -> Outcome {
-    chosen(names)?.into_iter().try_for_each(|example| {
+    let chosen = chosen(names)?;
+    build(&chosen).run()?;
+    chosen.into_iter().try_for_each(|example| {
         let title = format!("example {}, short mode", example.name);
         step::timed(&title, &format!("cargo xtask examples {}", example.name), || example.run())
     })
+}
+
+/// Builds them together, which leaves no core without work while one is linked.
+fn build(chosen: &[&ShortRun]) -> Step {
+    let mut names: Vec<&str> = chosen.iter().map(|example| example.name).collect();
+    names.dedup();
+    let named = names.into_iter().flat_map(|name| ["--example".to_owned(), name.to_owned()]);
+    Step::cargo("examples are built", ["build", "--release"]).with(named)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static ShortRun>, Failure> {
@@ -167,6 +177,12 @@ mod tests {
         let shown = found[0].step(Path::new("/somewhere")).shown();
         let expected = "cargo run --release --example weather -- --epochs 3 --seeds 1 --out /somewhere";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_example_is_built_once() {
+        let found = chosen(&["weather".to_owned(), "hello".to_owned()]).expect("known examples");
+        assert_eq!(build(&found).shown(), "cargo build --release --example weather --example hello");
     }
 
     #[test]

@@ -61,8 +61,7 @@ fn clippy() -> Outcome {
     let deny = || ["--", "-D", "warnings"].map(str::to_owned);
     Step::cargo("clippy", ["clippy", "--workspace", "--all-targets"]).with(deny()).run()?;
     // Without the default features other code is unused, and other imports.
-    Step::cargo("clippy without default features", ["clippy", "--no-default-features"])
-        .with(house::package_arguments(house::libraries()))
+    Step::cargo("clippy without default features", ["clippy", "--workspace", "--no-default-features"])
         .with(deny())
         .run()
 }

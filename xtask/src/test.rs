@@ -7,8 +7,8 @@ use crate::step::{Failure, Outcome, Step};
 /// Runs the tests of all crates, or of those named.
 ///
 /// The code blocks of each library's README run among its doc tests. The libraries are tested
-/// once more without default features, where nothing runs on threads, and the layers and the cases of
-/// PyTorch on each other path of the kernels. Last come the Python blocks of the documents, where
+/// once more without default features, where nothing runs on threads, and their unit tests, the layers
+/// and the cases of PyTorch on each other path of the kernels. Last come the Python blocks of the documents, where
 /// everything is tested or `--python` names an interpreter for them.
 ///
 /// # Errors
@@ -90,15 +90,21 @@ fn steps(names: &[String], properties: &Properties) -> Result<Vec<Step>, Failure
     }
     let libraries: Vec<&Crate> = chosen.iter().copied().filter(|member| member.is_library()).collect();
     if !libraries.is_empty() {
+        // All crates, where all are tested: for fewer, cargo finds other features of the dependencies,
+        // and compiles them once more.
+        let packages = if names.is_empty() { packages() } else { house::package_arguments(libraries) };
         let serial = step("unit and property tests without default features", &["test", "--lib"])
             .with(["--no-default-features".to_owned()])
-            .with(house::package_arguments(libraries));
+            .with(packages);
         steps.push(serial);
     }
     if names.is_empty() {
         steps.extend(OTHER_PATHS.iter().map(|path| {
-            let layers = ["test", "-p", "refrain-nn", "-p", "refrain-parity", "--tests"];
-            step(&format!("layers and parity on {path} vectors"), &layers).env("REFRAIN_SIMD", path)
+            let tests = ["test", "--workspace", "--lib", "--bin", "refrain-parity"];
+            let named = ON_OTHER_PATHS.iter().flat_map(|name| ["--test".to_owned(), (*name).to_owned()]);
+            step(&format!("units, layers and parity on {path} vectors"), &tests)
+                .with(named)
+                .env("REFRAIN_SIMD", path)
         }));
     }
     Ok(steps)
@@ -107,6 +113,11 @@ fn steps(names: &[String], properties: &Properties) -> Result<Vec<Step>, Failure
 /// The paths of the kernels beside the one that the machine would take. Where it has not one of
 /// these, the tests run once more on the path that they ran on before.
 const OTHER_PATHS: [&str; 2] = ["avx2", "portable"];
+
+/// The tests of nn and of parity that run on them, beside the unit tests. They are chosen by their names
+/// from the whole workspace, because for some packages alone cargo would find other features, and compile
+/// everything once more.
+const ON_OTHER_PATHS: [&str; 4] = ["layers", "costs_measured", "within_memory", "committed_cases"];
 
 #[cfg(test)]
 mod tests {
@@ -150,9 +161,10 @@ mod tests {
         assert_eq!(shown.len(), 5);
         assert_eq!(shown[0], "cargo test --tests --examples --workspace");
         assert!(shown[1].starts_with("cargo test --doc -p refrain-tensor"), "{}", shown[1]);
-        assert!(shown[2].ends_with("-p refrain-metrics -p refrain-train"), "{}", shown[2]);
-        let portable = "REFRAIN_SIMD=portable cargo test -p refrain-nn -p refrain-parity --tests";
-        assert_eq!(shown[4], portable);
+        assert_eq!(shown[2], "cargo test --lib --no-default-features --workspace");
+        let portable =
+            "REFRAIN_SIMD=portable cargo test --workspace --lib --bin refrain-parity --test layers ";
+        assert!(shown[4].starts_with(portable), "{}", shown[4]);
     }
 
     #[test]
