@@ -81,7 +81,7 @@ fn steps(names: &[String], properties: &Properties) -> Result<Vec<Step>, Failure
     };
     let step = |name: &str, arguments: &[&str]| properties.step(name, arguments);
     let mut steps =
-        vec![step("unit and property tests", &["test", "--tests", "--examples"]).with(packages())];
+        vec![step("unit and property tests", &["test", "--tests"]).with(packages())];
     // Cargo refuses `--doc` for packages of which none has a library.
     let documented: Vec<&Crate> =
         chosen.iter().copied().filter(|member| member.has_library_target()).collect();
@@ -159,7 +159,7 @@ mod tests {
     fn without_names_everything_is_tested() {
         let shown = shown(&[], None);
         assert_eq!(shown.len(), 5);
-        assert_eq!(shown[0], "cargo test --tests --examples --workspace");
+        assert_eq!(shown[0], "cargo test --tests --workspace");
         assert!(shown[1].starts_with("cargo test --doc -p refrain-tensor"), "{}", shown[1]);
         assert_eq!(shown[2], "cargo test --lib --no-default-features --workspace");
         let portable =
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn names_restrict_the_crates() {
         let expected = [
-            "cargo test --tests --examples -p refrain-nn",
+            "cargo test --tests -p refrain-nn",
             "cargo test --doc -p refrain-nn",
             "cargo test --lib --no-default-features -p refrain-nn",
         ];
@@ -179,8 +179,8 @@ mod tests {
 
     #[test]
     fn a_crate_without_a_library_has_no_doc_tests() {
-        assert_eq!(shown(&["xtask"], None), ["cargo test --tests --examples -p xtask"]);
-        assert_eq!(shown(&["parity"], None), ["cargo test --tests --examples -p refrain-parity"]);
+        assert_eq!(shown(&["xtask"], None), ["cargo test --tests -p xtask"]);
+        assert_eq!(shown(&["parity"], None), ["cargo test --tests -p refrain-parity"]);
         assert!(!shown(&[], None)[1].contains("refrain-parity"), "{}", shown(&[], None)[1]);
     }
 
