@@ -95,6 +95,10 @@ impl Convolution {
         let bias = bias.map(|bias| self.elements("the bias", bias, channels)).transpose()?;
         let (x, w, bias) = (slice(&input), slice(&weight), bias.as_ref().map(slice));
         let mut out = filled(self.op, self.output_shape(), T::ZERO)?;
+        if let Some(way) = self.depthwise() {
+            self.forward_depthwise(&way, (x, w, bias), &mut out)?;
+            return Ok(Tensor::computed(out, self.output_shape()));
+        }
         let in_place = self.in_place();
         self.by_samples(&mut out, self.output_sample(), |samples, first, out| {
             let x = self.samples_of(x, self.input_sample(), first, samples);
@@ -115,6 +119,10 @@ impl Convolution {
         let weight = self.elements("the weight", weight, self.weight_shape())?;
         let (g, w) = (slice(&gradient), slice(&weight));
         let mut out = filled(self.op, self.input_shape(), T::ZERO)?;
+        if let Some(way) = self.depthwise() {
+            self.input_gradient_depthwise(&way, (g, w), &mut out)?;
+            return Ok(Tensor::computed(out, self.input_shape()));
+        }
         self.by_samples(&mut out, self.input_sample(), |samples, first, out| {
             self.input_gradient_of(self.samples_of(g, self.output_sample(), first, samples), w, out)
         })?;
@@ -130,6 +138,11 @@ impl Convolution {
         let gradient = self.elements("the gradient", gradient, self.output_shape())?;
         let input = self.elements("the input", input, self.input_shape())?;
         let (g, x) = (slice(&gradient), slice(&input));
+        if let Some(way) = self.depthwise() {
+            let mut sums = filled(self.op, self.weight_shape(), T::ZERO)?;
+            self.weight_gradient_depthwise(&way, (g, x), &mut sums)?;
+            return Ok(Tensor::computed(sums, self.weight_shape()));
+        }
         let (weights, samples_each) = (self.weight_shape().numel(), self.samples_of_a_sum());
         // Each piece of the batch has a sum of its own, and these are added in order.
         let pieces = self.batch.div_ceil(samples_each).max(1);
@@ -181,7 +194,7 @@ impl Convolution {
     }
 
     /// Work for one sample, in additions over a slice: the product, and the columns before it.
-    fn work(&self) -> usize {
+    pub(super) fn work(&self) -> usize {
         let products = self.output_sample().saturating_mul(self.columns.rows());
         let columns = self.columns.rows().saturating_mul(self.columns.positions() * self.groups);
         (products / PRODUCTS_A_STEP).saturating_add(columns.saturating_mul(STEPS_A_COPY))
@@ -194,10 +207,19 @@ impl Convolution {
         length: usize,
         fill: impl Fn(usize, usize, &mut [T]) -> Result<()> + Sync,
     ) -> Result<()> {
+        self.by_planes(out, length, self.work(), |first, out| fill(out.len() / length, first, out))
+    }
+
+    /// Calls `fill(first plane, values)` for parts of `out`, planes of `length` values and so much work.
+    pub(super) fn by_planes<T: Real>(
+        &self,
+        out: &mut [T],
+        length: usize,
+        work: usize,
+        fill: impl Fn(usize, &mut [T]) -> Result<()> + Sync,
+    ) -> Result<()> {
         let failure = OnceLock::new();
-        fill_rows(out, length, self.work(), |first, out| {
-            note(&failure, fill(out.len() / length, first, out));
-        });
+        fill_rows(out, length, work, |first, out| note(&failure, fill(first, out)));
         noted(failure)
     }
 

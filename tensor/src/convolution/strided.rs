@@ -32,9 +32,37 @@ pub(super) fn zip_into<A, B: Copy>(far: &mut [A], near: &[B], step: usize, mut f
     }
 }
 
+/// Fills `to` with the elements of `count` slices in turn, the first of each, the second of each.
+pub(super) fn weave<'a, T: Copy + 'a>(to: &mut [T], count: usize, part: impl Fn(usize) -> &'a [T]) {
+    if count == 2 {
+        let (even, odd) = (part(0), part(1));
+        let (pairs, rest) = to.as_chunks_mut::<2>();
+        for ((pair, &a), &b) in pairs.iter_mut().zip(even).zip(odd) {
+            *pair = [a, b];
+        }
+        if let ([last], Some(&a)) = (rest, even.last()) {
+            *last = a;
+        }
+        return;
+    }
+    for k in 0..count {
+        zip_into(&mut to[k..], part(k), count, |to, from| *to = from);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_woven_together() {
+        for (count, length) in (1..5).flat_map(|count| (count..12).map(move |length| (count, length))) {
+            let parts: Vec<Vec<usize>> = (0..count).map(|k| (k..length).step_by(count).collect()).collect();
+            let mut woven = vec![usize::MAX; length];
+            weave(&mut woven, count, |k| &parts[k]);
+            assert_eq!(woven, (0..length).collect::<Vec<_>>(), "{count} parts");
+        }
+    }
 
     #[test]
     fn each_pair_meets_once() {

@@ -108,6 +108,21 @@ impl Window {
         self.stride
     }
 
+    /// The elements of the padding before the first one.
+    pub(super) fn before(&self) -> usize {
+        self.padding[0]
+    }
+
+    /// How far a tap is from the first one.
+    pub(super) fn distance(&self, tap: usize) -> usize {
+        tap * self.dilation
+    }
+
+    /// How far the last tap is from the first one.
+    pub(super) fn reach(&self) -> usize {
+        self.distance(self.kernel - 1)
+    }
+
     /// Whether every tap lies in the input at every place.
     pub(super) fn stays_inside(&self) -> bool {
         let end = (self.output - 1) * self.stride + self.span();

@@ -13,6 +13,7 @@ pub mod product;
 pub mod recurrent;
 pub(crate) mod shifted;
 pub mod simd;
+pub(crate) mod taps;
 #[cfg(feature = "rayon")]
 pub(crate) mod team;
 mod tile;
