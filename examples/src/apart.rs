@@ -8,7 +8,7 @@ use std::{
 use crate::program::Fallible;
 
 /// A file, and the option that names it.
-pub type Named<'a> = (&'a Path, &'a str);
+pub type Named<'a> = (&'a Path, &'static str);
 
 /// That what a program will write is none of the files that it reads, and no two outputs are one file,
 /// however their paths are spelled.
@@ -18,7 +18,7 @@ pub type Named<'a> = (&'a Path, &'a str);
 pub fn keep_apart(inputs: &[Named<'_>], outputs: &[Named<'_>]) -> Fallible<()> {
     for (k, (output, option)) in outputs.iter().enumerate() {
         for (other, named) in inputs.iter().chain(&outputs[..k]) {
-            if place(output) == place(other) {
+            if is_same_file(output, other) {
                 let path = other.display();
                 return Err(
                     format!("{option} would overwrite {path}, the file of {named}; name another").into()
@@ -27,6 +27,11 @@ pub fn keep_apart(inputs: &[Named<'_>], outputs: &[Named<'_>]) -> Fallible<()> {
         }
     }
     Ok(())
+}
+
+/// Whether two paths are, or would be, one file.
+pub fn is_same_file(one: &Path, other: &Path) -> bool {
+    place(one) == place(other)
 }
 
 /// Where a file is, or would be.

@@ -5,9 +5,14 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`apart`] | that no file of a program takes the place of another one |
 //! | [`bars`] | groups of horizontal bars, as an SVG file |
 //! | [`calendar`] | dates, leap years, the day of the year |
+//! | [`checkpoint_file`] | where the checkpoint of a training goes, and how the training goes on from it |
 //! | [`char_model`] | a network that foretells characters, and its file |
+//! | [`classifier`] | a network that says of which class a word is, and its file |
+//! | [`curve`] | how a training went |
+//! | [`identity`] | what a training is told from others by, in its checkpoint |
 //! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
 //! | [`interrupt`] | Ctrl-C as a wish to end |
 //! | [`memory`] | the most memory that this process has had |
@@ -20,6 +25,7 @@
 //! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
 //! | [`sampling`] | draws by temperature among the likeliest |
 //! | [`screen`] | text on standard output, whose reader may leave early |
+//! | [`shapes`] | that a file's tensors have the shapes that its settings make |
 //! | [`text_table`] | an aligned table |
 //! | [`training`] | epochs until it no longer gets better |
 #![forbid(unsafe_code)]
@@ -28,9 +34,13 @@ pub mod apart;
 pub mod bars;
 pub mod calendar;
 pub mod char_model;
+pub mod checkpoint_file;
+pub mod classifier;
+pub mod curve;
 mod error;
 pub mod forecaster;
 pub mod heatmap;
+pub mod identity;
 pub mod inside;
 pub mod interrupt;
 pub mod memory;
@@ -41,6 +51,7 @@ pub mod program;
 pub mod progress;
 pub mod sampling;
 pub mod screen;
+pub mod shapes;
 pub mod text_table;
 pub mod training;
 

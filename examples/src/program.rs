@@ -66,6 +66,11 @@ pub fn advice(error: &(dyn error::Error + 'static)) -> Option<&'static str> {
     }
 }
 
+/// The arguments of this run, for a line that goes on with it.
+pub fn arguments() -> Vec<String> {
+    env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// The line that runs an example with these arguments, as a shell takes it: through cargo where cargo
 /// runs this program.
 pub fn command_line(example: &str, arguments: &[String]) -> String {

@@ -40,16 +40,11 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Fallible<()> {
     let summary = match &arguments.command {
         None => tour(arguments),
-        Some(Command::Train(options)) => training::train(options, &words(), arguments.json),
+        Some(Command::Train(options)) => training::train(options, program::arguments(), arguments.json),
         Some(Command::Sample(options)) => sample(options, arguments.json),
         Some(Command::Eval(options)) => eval(options, arguments.json),
     }?;
     if arguments.json { Ok(screen::line(summary.to_string())?) } else { Ok(()) }
-}
-
-/// The arguments of this run, for a line that goes on with it.
-fn words() -> Vec<String> {
-    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 /// Without a command: a bounded training on the workspace's own text, a measurement, a sample.
@@ -58,12 +53,12 @@ fn tour(arguments: &Arguments) -> Fallible<Value> {
     if arguments.json {
         words.push("--json".to_owned());
     }
-    let training = training::train(&options, &words, arguments.json)?;
+    let training = training::train(&options, words, arguments.json)?;
     if interrupt::requested() {
         return Ok(training);
     }
     let mut sample = SampleOptions::tour();
-    sample.checkpoint.clone_from(&options.checkpoint);
+    sample.checkpoint = options.place.checkpoint.unwrap_or(sample.checkpoint);
     let sampled = self::sample(&sample, arguments.json)?;
     if !arguments.json {
         screen::line(format!("\n{}", training["end"].as_str().unwrap_or_default()))?;

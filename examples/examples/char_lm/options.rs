@@ -3,8 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
-use refrain_examples::char_model::{Cell, Sizes};
-use serde_json::{Map, Value};
+use refrain_examples::{
+    char_model::{Cell, Sizes},
+    checkpoint_file::CheckpointOptions,
+    identity::Settings,
+};
+use serde_json::Value;
+
+/// Where the checkpoint is unless somebody says otherwise.
+pub(crate) const CHECKPOINT: &str = "out/char_lm.safetensors";
 
 /// A character model: a recurrent network learns to continue a text, letter by letter.
 ///
@@ -33,19 +40,13 @@ pub(crate) enum Command {
 /// What a training is given. When a run resumes, the options that decide its model, its text and its
 /// place in it must be as they were.
 #[derive(Args, Clone)]
+#[command(mut_arg("checkpoint", |checkpoint| checkpoint.default_value(CHECKPOINT)))]
 pub(crate) struct TrainOptions {
     /// A UTF-8 text; its last tenth is for validation [default: the .rs and .md files of this workspace]
     #[arg(long, value_name = "PATH")]
     pub(crate) text: Option<PathBuf>,
-    /// Where the checkpoint goes; it appears whole or not at all
-    #[arg(long, value_name = "PATH", default_value = "out/char_lm.safetensors")]
-    pub(crate) checkpoint: PathBuf,
-    /// Go on from the checkpoint, with the bits that an uninterrupted run would have
-    #[arg(long, conflicts_with = "overwrite")]
-    pub(crate) resume: bool,
-    /// Begin anew although there is a checkpoint
-    #[arg(long)]
-    pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) place: CheckpointOptions,
     /// How many steps in all, those before a break included
     #[arg(long, value_name = "N", default_value_t = 4000)]
     pub(crate) steps: u64,
@@ -135,7 +136,7 @@ impl TrainOptions {
     }
 
     /// What must not change when a run resumes, beside model and text, under the names of the options.
-    pub(crate) fn settings(&self) -> Map<String, Value> {
+    pub(crate) fn settings(&self) -> Settings {
         let Self { streams, chunk, seed, eval_every, eval_chars, .. } = *self;
         let settings = [("streams", streams as u64), ("chunk", chunk as u64), ("seed", seed)];
         let settings =
@@ -148,7 +149,7 @@ impl TrainOptions {
 #[derive(Args, Clone)]
 pub(crate) struct SampleOptions {
     /// The checkpoint of a training
-    #[arg(long, value_name = "PATH", default_value = "out/char_lm.safetensors")]
+    #[arg(long, value_name = "PATH", default_value = CHECKPOINT)]
     pub(crate) checkpoint: PathBuf,
     /// What the model is to continue [default: a new line, or the model's first character]
     #[arg(long, value_name = "TEXT")]
@@ -188,7 +189,7 @@ pub(crate) struct EvalOptions {
     #[arg(long)]
     pub(crate) all: bool,
     /// The checkpoint of a training
-    #[arg(long, value_name = "PATH", default_value = "out/char_lm.safetensors")]
+    #[arg(long, value_name = "PATH", default_value = CHECKPOINT)]
     pub(crate) checkpoint: PathBuf,
     /// Parallel streams
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]

@@ -11,7 +11,12 @@ use refrain_optim::{Adam, Optimizer, clip_grad_norm};
 use refrain_tensor::Tensor;
 use refrain_train::{EarlyStopping, Error, TruncatedBPTT, Verdict, check_finite};
 
-use refrain_examples::{char_model::CharModel, program::Fallible};
+use refrain_examples::{
+    char_model::CharModel,
+    curve::{Curve, Point},
+    identity::Identity,
+    program::Fallible,
+};
 
 use crate::{
     evaluation::evaluate,
@@ -28,9 +33,8 @@ const MOST_SKIPS: u64 = 10;
 /// A training between two steps.
 pub(crate) struct Run<'o> {
     options: &'o TrainOptions,
-    kind: String,
-    /// What a checkpoint says of the model and the text.
-    about: Vec<(&'static str, String)>,
+    /// What a checkpoint says of the model, the text and the options.
+    identity: Identity,
     /// The largest norm of all gradients together.
     clip: f64,
     pub(crate) model: CharModel,
@@ -43,7 +47,7 @@ pub(crate) struct Run<'o> {
     /// The sum of the losses since the last validation, in nats, and their number.
     losses: (f64, u64),
     /// Validations so far.
-    pub(crate) curve: Vec<Point>,
+    pub(crate) curve: Curve,
     /// Steps that were left out, in all and in a row.
     skips: (u64, u64),
 }
@@ -56,15 +60,6 @@ pub(crate) enum Step {
     Skipped(String),
     /// The training cannot go on, for this reason.
     Diverged(String),
-}
-
-/// A validation: after how many steps, the training since the one before, and the result, in bits per
-/// character.
-#[derive(Clone, Copy)]
-pub(crate) struct Point {
-    pub(crate) step: u64,
-    pub(crate) training: f64,
-    pub(crate) validation: f64,
 }
 
 impl<'o> Run<'o> {
@@ -91,8 +86,7 @@ impl<'o> Run<'o> {
         about.extend(CharModel::describe(&sizes, &text.vocabulary));
         Ok(Self {
             options,
-            kind: sizes.to_string(),
-            about,
+            identity: Identity { kind: sizes.to_string(), about, settings: options.settings() },
             clip,
             model: CharModel::new(&sizes, &mut rng)?,
             adam: Adam::new(lr),
@@ -102,7 +96,7 @@ impl<'o> Run<'o> {
             driver: TruncatedBPTT::new(),
             watch: EarlyStopping::new(options.patience.unwrap_or(u64::MAX)),
             losses: (0.0, 0),
-            curve: Vec::new(),
+            curve: Curve::default(),
             skips: (0, 0),
         })
     }
@@ -174,13 +168,13 @@ impl<'o> Run<'o> {
         Ok(evaluate(&self.model, &self.validation, (streams, chunk), eval_chars, || true)?.bits)
     }
 
-    /// A validation that belongs to the run: it counts for the best weights and for stopping.
+    /// A validation that belongs to the run, in bits per character: it counts for the best weights and for stopping.
     pub(crate) fn look(&mut self) -> Fallible<(Point, Verdict)> {
         let validation = self.validate()?;
         let training = self.losses.0 / self.losses.1.max(1) as f64 / LN_2;
-        let point = Point { step: self.step_count(), training, validation };
+        let point = Point { at: self.step_count(), training, validation };
         self.losses = (0.0, 0);
-        self.curve.push(point);
+        self.curve.0.push(point);
         Ok((point, self.watch.look(validation, &self.model)))
     }
 }

@@ -1,63 +1,39 @@
 //! The loop around a step: checkpoints, validations, a progress bar, and a good end.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use refrain_examples::{
-    apart::keep_apart,
-    char_model::CharModel,
-    interrupt, memory,
-    plot::{self, Axis, Panel, Series, Shape, colors},
-    program::{self, Fallible, OutputFolder},
+    checkpoint_file::{CheckpointFile, cannot_resume},
+    curve::Point,
+    interrupt, memory, plot,
+    program::Fallible,
     progress, screen,
 };
 use refrain_nn::Module;
-use refrain_train::{Checkpoint, Error, Verdict};
+use refrain_train::Verdict;
 use serde_json::{Value, json};
 
 use crate::{
-    options::TrainOptions,
-    run::{Point, Run, Step},
+    options::{CHECKPOINT, TrainOptions},
+    run::{Run, Step},
     text::Text,
 };
 
 /// Trains until the steps are made, the validation no longer improves, or somebody interrupts. `words`
 /// are the arguments of the program, for the line that goes on with the training.
-pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fallible<Value> {
-    let path = &options.checkpoint;
-    let place = path.display();
+pub(crate) fn train(options: &TrainOptions, words: Vec<String>, quiet: bool) -> Fallible<Value> {
+    let mut file = CheckpointFile::new("char_lm", &options.place, CHECKPOINT.as_ref(), words);
     // What cannot be saved after a night of work is better known at once.
-    try_places(options)?;
-    if options.overwrite && path.exists() && !CharModel::is_in(path) {
-        return Err(format!(
-            "{place} is there and is no checkpoint of char_lm that is whole: remove it, or name another place with --checkpoint"
-        )
-        .into());
-    }
-    if !options.resume && !options.overwrite && path.exists() {
-        return Err(format!(
-            "{place} is there already: go on from it with --resume, or begin anew with --overwrite"
-        )
-        .into());
-    }
+    let others = [(&options.export, "--export"), (&options.plot, "--plot")];
+    let others = others.map(|(path, option)| Some((path.as_deref()?, option)));
+    let text = options.text.as_deref().map(|path| (path, "--text"));
+    file.check_places(text.as_slice(), &others.into_iter().flatten().collect::<Vec<_>>())?;
     let text = Text::read(options.text.as_deref(), None)?;
     let mut run = Run::new(options, &text)?;
-    let changed = if options.resume { resumed(&mut run, path)? } else { Vec::new() };
-    let first_save = run.checkpoint()?.save(path);
-    first_save.map_err(|error| format!("{error}; {}", room(&error)))?;
-    let save = |run: &Run<'_>| -> Fallible<()> {
-        let saved = run.checkpoint()?.save(path);
-        let advice = |error| {
-            format!(
-                "{error}; the checkpoint before it is whole: {}, and go on with: {}",
-                room(&error),
-                go_on(words)
-            )
-        };
-        saved.map_err(|error| advice(error).into())
-    };
+    let checkpoint = file.load()?;
+    let changed = checkpoint.map_or(Ok(Vec::new()), |checkpoint| run.resume(&checkpoint));
+    let changed = changed.map_err(cannot_resume)?;
+    file.begin(&run.checkpoint()?)?;
     let say = |line: &str| if quiet { Ok(()) } else { screen::line(line) };
     let (parameters, letters) = (run.model.parameter_count(), text.vocabulary.len());
     let characters = text.all().numel();
@@ -66,11 +42,15 @@ pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fa
         text.name
     ))?;
     changed.iter().try_for_each(|change| say(change))?;
+    let first = run.step_count();
+    if file.resumes() {
+        eprintln!("goes on after step {first}");
+    }
 
     let bar = progress::bar(usize::try_from(options.steps).unwrap_or(usize::MAX), "training");
-    bar.set_position(run.step_count());
+    bar.set_position(first);
     bar.reset_eta();
-    let first = run.step_count();
+    let place = file.path().display();
     let (mut spent, mut stopped, mut valid) = (Duration::ZERO, run.watch.is_over(), String::new());
     while run.step_count() < options.steps && !interrupt::requested() && !stopped {
         let start = Instant::now();
@@ -81,7 +61,7 @@ pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fa
                 continue;
             }
             Step::Diverged(why) => {
-                let command = with_lower_rate(words, run.learning_rate());
+                let command = file.go_on(&[("--lr", format!("{:e}", run.learning_rate() / 10.0))]);
                 return Err(format!(
                     "{why}. Go on from the last checkpoint with a lower learning rate: {command}"
                 )
@@ -103,17 +83,23 @@ pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fa
             stopped = verdict == Verdict::Stop;
         }
         if step % options.checkpoint_every == 0 {
-            save(&run)?;
+            file.save(&run.checkpoint()?)?;
         }
     }
     bar.finish_and_clear();
-    save(&run)?;
+    file.save(&run.checkpoint()?)?;
     if let Some(export) = &options.export {
         let weights = refrain_weights::to_bytes_with(&run.best_weights(), &run.metadata())?;
         refrain_weights::write_atomically(export, &weights)?;
     }
-    if let Some(plot) = &options.plot {
-        plot::write(plot, &figure(&run.curve)?)?;
+    let drawn = options.plot.as_ref().filter(|_| !run.curve.0.is_empty());
+    if let Some(path) = drawn {
+        let title = "What the model needs for each character";
+        plot::write(path, &plot::svg(&[run.curve.panel(title, "steps", "bits per character")], (900, 420))?)?;
+    }
+    if let (Some(path), None) = (&options.plot, drawn) {
+        let (path, every) = (path.display(), options.eval_every);
+        eprintln!("{path} is not written: there was no validation to draw, for --eval-every is {every}");
     }
     let step = run.step_count();
     let speed = speed(step - first, run.characters_per_step(), spent);
@@ -123,7 +109,7 @@ pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fa
         "peak_memory_bytes": memory::peak(), "skipped_steps": run.skipped(), "changed": changed,
     });
     let end = if interrupt::requested() {
-        let command = go_on(words);
+        let command = file.go_on(&[]);
         summary["resume"] = json!(command);
         format!("interrupted after step {step}, saved in {place}; to go on: {command}")
     } else {
@@ -144,77 +130,6 @@ pub(crate) fn train(options: &TrainOptions, words: &[String], quiet: bool) -> Fa
     Ok(summary)
 }
 
-/// Goes on from the checkpoint; says what has changed since.
-fn resumed(run: &mut Run<'_>, path: &Path) -> Fallible<Vec<String>> {
-    let checkpoint = Checkpoint::load(path).map_err(|error| {
-        let none =
-            matches!(&error, Error::Read { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound);
-        let advice = if none { "; without --resume the training begins anew" } else { "" };
-        format!("cannot resume: {error}{advice}; nothing is changed")
-    })?;
-    run.resume(&checkpoint).map_err(|error| format!("cannot resume: {error}; nothing is changed").into())
-}
-
-/// That all files of a training can be written where they are to go, and none over another one.
-fn try_places(options: &TrainOptions) -> Fallible<()> {
-    OutputFolder::of_file(&options.checkpoint, "--checkpoint")?;
-    let mut outputs = vec![(options.checkpoint.as_path(), "--checkpoint")];
-    for (path, option) in [(&options.export, "--export"), (&options.plot, "--plot")] {
-        let Some(path) = path else { continue };
-        OutputFolder::of_file(path, option)?;
-        outputs.push((path, option));
-    }
-    let text = options.text.as_ref().map(|path| (path.as_path(), "--text"));
-    keep_apart(text.as_slice(), &outputs)
-}
-
-/// What to do where a checkpoint cannot be written.
-fn room(error: &Error) -> &'static str {
-    program::advice(error)
-        .unwrap_or("make it a place that you may write to, or name another with --checkpoint")
-}
-
-/// The line that goes on with a training that these arguments began.
-fn go_on(words: &[String]) -> String {
-    let words = words.iter().filter(|word| !["--overwrite", "--resume"].contains(&word.as_str()));
-    let words: Vec<String> = words.cloned().chain(["--resume".to_owned()]).collect();
-    program::command_line("char_lm", &words)
-}
-
-/// [`go_on`] with a tenth of a learning rate.
-fn with_lower_rate(words: &[String], rate: f64) -> String {
-    let is_rate = |word: &String| word == "--lr" || word.starts_with("--lr=");
-    let value_of = |place: usize| place > 0 && words[place - 1] == "--lr";
-    let others = words.iter().enumerate().filter(|(place, word)| !is_rate(word) && !value_of(*place));
-    let others: Vec<String> = others.map(|(_, word)| word.clone()).collect();
-    format!("{} --lr {:e}", go_on(&others), rate / 10.0)
-}
-
 fn speed(steps: u64, characters: usize, spent: Duration) -> f64 {
     (steps * characters as u64) as f64 / spent.as_secs_f64().max(1e-9)
-}
-
-/// Bits per character over the steps, on the training and on the validation text.
-fn figure(curve: &[Point]) -> Fallible<String> {
-    let series = |label: &str, color, value: fn(&Point) -> f64| Series {
-        label: label.to_owned(),
-        color,
-        shape: Shape::Line,
-        points: curve.iter().map(|point| (point.step as f64, value(point))).collect(),
-    };
-    let lines = vec![
-        series("training", colors::GRAY, |point| point.training),
-        series("validation", colors::BLUE, |point| point.validation),
-    ];
-    let heights = lines.iter().flat_map(|line| line.points.iter().map(|(_, height)| *height));
-    let (low, high) =
-        heights.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), y| (low.min(y), high.max(y)));
-    let last = curve.last().map_or(1.0, |point| point.step as f64);
-    let panel = Panel {
-        title: "What the model needs for each character".to_owned(),
-        x: Axis::new("steps", 0.0, last),
-        y: Axis::new("bits per character", if low.is_finite() { 0.9 * low } else { 0.0 }, 1.05 * high),
-        series: lines,
-    };
-    Ok(plot::svg(&[panel], (900, 420))?)
 }

@@ -25,6 +25,12 @@ pub(crate) fn panels(outlook: &Outlook, test: Option<&Test>) -> Vec<Panel> {
     panels
 }
 
+/// How the training went: the error on the windows to choose by, after each epoch.
+pub(crate) fn training(outlook: &Outlook, test: &Test) -> [Panel; 1] {
+    let title = "The mean absolute error on the windows to choose by";
+    [test.training.history.curve.validation_panel(title, "epochs", &axis_label(outlook))]
+}
+
 /// A forecast with its band, behind what was known at row `now`; and what came.
 fn forecast(outlook: &Outlook, title: String, now: usize, values: &[f64], came: Option<&[f64]>) -> Panel {
     let target = outlook.series.target();

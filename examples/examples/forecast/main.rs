@@ -4,12 +4,13 @@
 //! ```text
 //! cargo run --release --example forecast
 //! cargo run --release --example forecast -- --csv load.csv --target megawatts --horizon 48
+//! cargo run --release --example forecast -- --csv load.csv --target megawatts --horizon 48 --resume
 //! cargo run --release --example forecast -- --load out/forecast.safetensors
 //! ```
 //!
 //! What is trained stands in `refrain_examples::forecaster`, for `stream` runs it too; `report` and
-//! `figure` say what came of it. Ctrl-C ends the training; what was learned until then is tested and
-//! saved as usual.
+//! `figure` say what came of it. After each epoch there is a checkpoint, from which `--resume` goes on. Ctrl-C
+//! ends the training; what was learned until then is tested and saved as usual.
 
 mod figure;
 mod report;
@@ -19,6 +20,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 use clap::{Parser, value_parser};
 use refrain_examples::{
     apart::{Named, keep_apart},
+    checkpoint_file::{CheckpointFile, CheckpointOptions},
     forecaster::{Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
     plot,
     program::{self, Fallible, OutputFolder},
@@ -34,7 +36,7 @@ column of times (YYYY-MM-DD HH:MM) rows that are missing are filled with the row
 columns of numbers are input besides, or those of --columns; `--columns ''` uses the target alone.";
 
 /// The options of a training; a saved model has them in it.
-const OF_TRAINING: [&str; 11] = [
+const OF_TRAINING: [&str; 14] = [
     "target",
     "columns",
     "unit",
@@ -46,6 +48,9 @@ const OF_TRAINING: [&str; 11] = [
     "patience",
     "learning_rate",
     "seed",
+    "checkpoint",
+    "resume",
+    "overwrite",
 ];
 
 /// What comes next? A GRU against persistence and the season before, with bands, on any series.
@@ -95,7 +100,10 @@ struct Arguments {
     /// Foretell from the last rows with a saved model, without training
     #[arg(long, value_name = "MODEL", conflicts_with_all = OF_TRAINING)]
     load: Option<PathBuf>,
-    /// The folder for the model, forecast.safetensors, and the figure, forecast.svg
+    #[command(flatten)]
+    place: CheckpointOptions,
+    /// The folder for the model, forecast.safetensors, the figures, forecast.svg and forecast_training.svg,
+    /// and the checkpoint, forecast_training.safetensors
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
     /// Print the figures as JSON; files are written all the same
@@ -138,21 +146,26 @@ fn train(arguments: &Arguments) -> Fallible<(Report, PathBuf)> {
     let unit = arguments.unit.as_deref().unwrap_or(if arguments.csv.is_none() { "°F" } else { "" });
     let problem = Problem::new(&series, window, horizon, season, unit)?;
     let out = OutputFolder::open(&arguments.out)?;
-    let (model, path) = (out.file("forecast.safetensors"), out.file("forecast.svg"));
-    apart(arguments, &[(&model, "--out"), (&path, "--out")])?;
+    let [model, path, curve] =
+        ["forecast.safetensors", "forecast.svg", "forecast_training.svg"].map(|name| out.file(name));
+    let default = out.file("forecast_training.safetensors");
+    let mut file = CheckpointFile::of_this_run("forecast", &arguments.place, &default);
+    let csv = arguments.csv.as_deref().map(|path| (path, "--csv"));
+    file.check_places(csv.as_slice(), &[(&model, "--out"), (&path, "--out"), (&curve, "--out")])?;
 
     let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
     let (hidden, learning_rate) = (usize::from(arguments.hidden), arguments.learning_rate);
     let options = Options { hidden, learning_rate, how_long, seed: arguments.seed };
-    let (forecaster, training) = learn(&problem, &options)?;
+    let (forecaster, training) = learn(&problem, &options, Some(&mut file))?;
     let test = Test::of(&problem, &forecaster, training)?;
-    forecaster.save(&model)?;
+    forecaster.save(&model).map_err(|error| file.is_whole(error))?;
     let loaded = Forecaster::load(&model)?;
     if loaded.forecast(&series.values)? != forecaster.forecast(&series.values)? {
         return Err(format!("{}: the loaded model foretells something else", model.display()).into());
     }
     let outlook = Outlook::of(&loaded, series)?;
     plot::write(&path, &plot::svg(&figure::panels(&outlook, Some(&test)), (1120, 380))?)?;
+    plot::write(&curve, &plot::svg(&figure::training(&outlook, &test), (900, 420))?)?;
     Ok((Report { outlook, test: Some(test), model }, path))
 }
 
@@ -167,18 +180,14 @@ fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, P
     let series = read(arguments, &choice)?;
     let out = OutputFolder::open(&arguments.out)?;
     let path = out.file("forecast.svg");
-    apart(arguments, &[(&path, "--out")])?;
+    let files = [(&arguments.csv, "--csv"), (&arguments.load, "--load")];
+    let inputs: Vec<Named<'_>> =
+        files.iter().filter_map(|(path, option)| Some((path.as_deref()?, *option))).collect();
+    keep_apart(&inputs, &[(&path, "--out")])?;
     let outlook = Outlook::of(&forecaster, series)?;
     plot::write(&path, &plot::svg(&figure::panels(&outlook, None), (1120, 380))?)?;
     let model = arguments.load.clone().unwrap_or_default();
     Ok((Report { outlook, test: None, model }, path))
-}
-
-fn apart(arguments: &Arguments, outputs: &[Named<'_>]) -> Fallible<()> {
-    let files = [(&arguments.csv, "--csv"), (&arguments.load, "--load")];
-    let inputs: Vec<Named<'_>> =
-        files.iter().filter_map(|(path, option)| Some((path.as_deref()?, *option))).collect();
-    keep_apart(&inputs, outputs)
 }
 
 fn read(arguments: &Arguments, choice: &Choice<'_>) -> Fallible<Series> {

@@ -158,15 +158,16 @@ impl Report {
             series.name_of(series.row_count() - 1),
         );
         if let Some(test) = test {
-            let (Training { parameters, epochs, best }, [learning, validation, windows]) =
+            let (Training { parameters, history }, [learning, validation, windows]) =
                 (&test.training, test.windows);
             text += &format!(
-                "A GRU with {parameters} parameters; {} epochs, best after {best}. \
+                "A GRU with {parameters} parameters; {} epochs, best after {}. \
                  {learning} windows to learn from, {validation} later ones to choose by, {windows} last ones to test on.\n\n\
                  {}\n\n\
                  The bands are the inner 80 % of the errors on the windows to choose by.\n\
                  The model is saved; what follows, the saved one foretells.\n",
-                epochs.len(),
+                history.curve.0.len(),
+                history.best,
                 test.table(series),
             );
         }
@@ -182,7 +183,8 @@ impl Report {
             (&test.methods[test.methods.len() - 1], &test.methods[..test.methods.len() - 1]);
         let others: Vec<String> =
             others.iter().map(|method| format!("{} {:.3}", method.name, method.all.mae)).collect();
-        format!("forecast: test MAE {:.3}; {}", network.all.mae, others.join(", "))
+        let end = format!("forecast: test MAE {:.3}; {}", network.all.mae, others.join(", "));
+        test.training.history.end(end)
     }
 
     /// The figures of the text.
@@ -198,8 +200,9 @@ impl Report {
         let test = test.as_ref().map(|test| {
             json!({
                 "parameters": test.training.parameters,
-                "epochs": test.training.epochs.len(),
-                "best_epoch": test.training.best,
+                "epochs": test.training.history.curve.0.len(),
+                "best_epoch": test.training.history.best,
+                "resume": test.training.history.resume(),
                 "windows": test.windows,
                 "methods": test.methods.iter().map(method).collect::<Vec<_>>(),
                 "in_band": test.in_band(),

@@ -5,45 +5,68 @@
 //! cargo run --release --example names
 //! cargo run --release --example names -- karohan stenkrart
 //! cargo run --release --example names -- --csv surnames.csv --word name --label country
+//! cargo run --release --example names -- --load out/names.safetensors karohan
 //! ```
 //!
-//! The story in order: `languages` makes words by rules, `words` turns words into numbers, `network`
-//! reads them in packed batches of like length, `report` says what came of it. Ctrl-C ends the training;
-//! what was learned until then is tested as usual.
+//! The story in order: `languages` makes words by rules, `words` turns words into numbers,
+//! `refrain_examples::classifier` reads them in packed batches of like length, `report` says what came of
+//! it. After each epoch there is a checkpoint, from which `--resume` goes on. Ctrl-C ends the training; what
+//! was learned until then is tested and saved as usual.
 
 mod languages;
-mod network;
 mod report;
 mod words;
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 use clap::{Parser, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_data::Loader;
 use refrain_examples::{
-    apart::keep_apart,
+    checkpoint_file::{CheckpointFile, CheckpointOptions},
+    classifier::{Classifier, Item, POOL, WordClassifier, lengths, optimizer},
+    identity::Identity,
     plot,
     program::{self, Fallible, OutputFolder},
     screen,
-    training::{Epoch, Patience, train},
+    training::{self, Epoch, History, Keeper, Learner, Patience},
 };
 use refrain_nn::Module;
+use serde_json::json;
 
-use network::{Classifier, POOL, optimizer};
 use report::{Padding, Report};
-use words::{Item, Words, lengths};
+use words::Words;
 
 const ABOUT_CSV: &str = "\
 The CSV file has a header and a line for each word, with its label. Without one, the words are of five
 languages that do not exist, made by the rules at the head of examples/examples/names/languages.rs.
-Words behind the options are classified at the end.";
+Words behind the options are classified at the end. `stream` answers lines with the saved model.";
+
+/// The options of a training; a saved model needs none of them.
+const OF_TRAINING: [&str; 12] = [
+    "csv",
+    "word",
+    "label",
+    "count",
+    "hidden",
+    "epochs",
+    "patience",
+    "batch_size",
+    "learning_rate",
+    "checkpoint",
+    "resume",
+    "overwrite",
+];
 
 /// What is this word? A bidirectional GRU over words of different lengths.
 #[derive(Parser)]
 #[command(name = "names", after_help = ABOUT_CSV)]
 struct Arguments {
-    /// Words to classify when the training is done
+    /// Words to classify when the training is done, or with --load at once
     words: Vec<String>,
     /// A CSV file of labelled words [default: words made by rules]
     #[arg(long, value_name = "PATH")]
@@ -75,7 +98,13 @@ struct Arguments {
     /// The seed of the words, the weights and the order
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// The folder for the confusion matrix, names.svg
+    /// Classify the words behind the options with a saved model, without training
+    #[arg(long, value_name = "MODEL", conflicts_with_all = OF_TRAINING, requires = "words")]
+    load: Option<PathBuf>,
+    #[command(flatten)]
+    place: CheckpointOptions,
+    /// The folder for the model, names.safetensors, the confusion matrix, names.svg, the figure of the
+    /// training, names_training.svg, and the checkpoint, names_training.safetensors
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
     /// Print the figures as JSON; files are written all the same
@@ -89,6 +118,25 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Fallible<()> {
     let start = Instant::now();
+    let text = match &arguments.load {
+        Some(model) => classify(arguments, model)?,
+        None => train(arguments, start)?,
+    };
+    Ok(screen::show(&text)?)
+}
+
+/// Classifies words with a saved model.
+fn classify(arguments: &Arguments, model: &Path) -> Fallible<String> {
+    let answers = WordClassifier::load(model)?.classify(&arguments.words)?;
+    if arguments.json {
+        let model = model.display().to_string();
+        return Ok(format!("{:#}\n", json!({ "model": model, "words": report::json(&answers) })));
+    }
+    Ok(format!("{}names: {} words classified\n", report::lines(&answers), answers.len()))
+}
+
+/// Trains, tests, saves and loads a classifier, and classifies words with it.
+fn train(arguments: &Arguments, start: Instant) -> Fallible<String> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(arguments.seed);
     let words = match &arguments.csv {
         Some(path) => {
@@ -100,44 +148,70 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     let words = Words::new(&words, &mut rng)?;
     words.check(&arguments.words)?;
     let out = OutputFolder::open(&arguments.out)?;
-    let path = out.file("names.svg");
+    let [model, path, curve] =
+        ["names.safetensors", "names.svg", "names_training.svg"].map(|name| out.file(name));
+    let default = out.file("names_training.safetensors");
+    let mut file = CheckpointFile::of_this_run("names", &arguments.place, &default);
     let csv = arguments.csv.as_deref().map(|path| (path, "--csv"));
-    keep_apart(csv.as_slice(), &[(&path, "--out")])?;
+    file.check_places(csv.as_slice(), &[(&model, "--out"), (&path, "--out"), (&curve, "--out")])?;
 
+    let (mut learner, history) = learn(arguments, &words, rng, &mut file)?;
     let batch_size = usize::from(arguments.batch_size);
-    let (letters, classes) = (words.letter_count(), words.labels.len());
-    let mut network = Classifier::new(letters, usize::from(arguments.hidden), classes, &mut rng)?;
-    let mut optimizer = optimizer(arguments.learning_rate);
-    let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
-    let (epochs, best) = train(&mut network, how_long, "validation loss", |network, epoch| {
-        let learning = network.learn(&words.learning, batch_size, &mut optimizer, (epoch, &mut rng))?;
-        let (_, validation) = answers(network, &words.validation, classes)?;
-        Ok(Epoch { learning, validation })
-    })?;
-
-    let (probabilities, log_loss) = answers(&network, &words.test, classes)?;
+    let padding = padding(&words, batch_size, &mut learner.rng)?;
+    let classifier = WordClassifier { code: words.code.clone(), network: learner.model };
+    let (probabilities, log_loss) = answers(&classifier.network, &words.test, words.code.labels.len())?;
+    classifier.save(&model).map_err(|error| file.is_whole(error))?;
     let report = Report {
-        parameters: network.parameter_count(),
-        epochs: epochs.len(),
-        best: best + 1,
-        padding: padding(&words, batch_size, &mut rng)?,
+        parameters: classifier.network.parameter_count(),
+        history,
+        padding,
         matrix: report::matrix(&words, &probabilities)?,
         log_loss,
-        answers: report::classify(&arguments.words, &words, &network)?,
+        answers: WordClassifier::load(&model)?.classify(&arguments.words)?,
+        model,
     };
     plot::write(&path, &report.picture()?)?;
-    let text = if arguments.json {
-        format!("{:#}\n", report.json())
-    } else {
-        let seconds = start.elapsed().as_secs_f64();
-        format!(
-            "{}\nFigure: {}\nTime: {seconds:.1} s\n{}\n",
-            report.text(&words),
-            path.display(),
-            report.end()
-        )
+    let panel = report.history.curve.panel("How the training went", "epochs", "loss, nats");
+    plot::write(&curve, &plot::svg(&[panel], (900, 420))?)?;
+    if arguments.json {
+        return Ok(format!("{:#}\n", report.json()));
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let (figures, path, end) = (report.text(&words), path.display(), report.end());
+    Ok(format!("{figures}\nFigures: {path}, {}\nTime: {seconds:.1} s\n{end}\n", curve.display()))
+}
+
+/// A network that has learned the words, and how that went.
+fn learn(
+    arguments: &Arguments,
+    words: &Words,
+    mut rng: Xoshiro256PlusPlus,
+    file: &mut CheckpointFile,
+) -> Fallible<(Learner<Classifier>, History)> {
+    let Arguments { hidden, learning_rate, batch_size, seed, .. } = *arguments;
+    let settings = [
+        ("hidden", hidden.into()),
+        ("learning-rate", learning_rate.into()),
+        ("batch-size", batch_size.into()),
+        ("seed", seed.into()),
+    ];
+    let identity = Identity {
+        kind: "names training, version 1".to_owned(),
+        about: vec![("data", words.fingerprint())],
+        settings: settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
     };
-    Ok(screen::show(&text)?)
+    let (letters, classes) = (words.code.letter_count(), words.code.labels.len());
+    let model = Classifier::new(letters, usize::from(hidden), classes, &mut rng)?;
+    let mut learner = Learner { model, optimizer: optimizer(learning_rate), rng };
+    let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
+    let keeper = Some(Keeper { file, identity });
+    let history = training::train(&mut learner, how_long, "validation loss", keeper, |learner, epoch| {
+        let Learner { model, optimizer, rng } = learner;
+        let learning = model.learn(&words.learning, usize::from(batch_size), optimizer, (epoch, rng))?;
+        let (_, validation) = answers(model, &words.validation, classes)?;
+        Ok(Epoch { learning, validation })
+    })?;
+    Ok((learner, history))
 }
 
 /// The probabilities of the classes for each word, row after row, and their log loss.

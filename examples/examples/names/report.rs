@@ -1,10 +1,18 @@
 //! What came of the training: a text, JSON, and the confusion matrix as a picture.
 
-use refrain_examples::{Result, heatmap::Heatmap, program::Fallible};
+use std::path::PathBuf;
+
+use refrain_examples::{
+    Result,
+    classifier::{Answer, likeliest},
+    heatmap::Heatmap,
+    program::Fallible,
+    training::History,
+};
 use refrain_metrics::ConfusionMatrix;
 use serde_json::{Value, json};
 
-use crate::{network::Classifier, words::Words};
+use crate::words::Words;
 
 /// The share of a padded batch that is padding.
 pub(crate) struct Padding {
@@ -17,64 +25,57 @@ pub(crate) struct Padding {
 /// What there is to tell.
 pub(crate) struct Report {
     pub(crate) parameters: usize,
-    pub(crate) epochs: usize,
-    pub(crate) best: usize,
+    pub(crate) history: History,
     pub(crate) padding: Padding,
     /// Of the test words.
     pub(crate) matrix: ConfusionMatrix,
     /// Of the test words, in nats.
     pub(crate) log_loss: f64,
-    /// The words that the user asked for: each with its likeliest class and the probability of that.
-    pub(crate) answers: Vec<(String, String, f32)>,
+    /// The words that the user asked for.
+    pub(crate) answers: Vec<Answer>,
+    /// Where the model is.
+    pub(crate) model: PathBuf,
 }
 
 /// The test words by what they are and what they are taken for.
 pub(crate) fn matrix(words: &Words, probabilities: &[f32]) -> Fallible<ConfusionMatrix> {
-    let classes = words.labels.len();
+    let classes = words.code.labels.len();
     let forecasts: Vec<usize> = probabilities.chunks_exact(classes).map(|row| likeliest(row).0).collect();
     let outcomes: Vec<usize> = words.test.iter().map(|&(_, class)| class).collect();
-    let mut matrix = ConfusionMatrix::new(classes)?.named(words.labels.tokens().iter().cloned())?;
+    let mut matrix = ConfusionMatrix::new(classes)?.named(words.code.labels.tokens().iter().cloned())?;
     matrix.update(&forecasts, &outcomes)?;
     Ok(matrix)
 }
 
-/// The likeliest class of each word, and its probability.
-pub(crate) fn classify(
-    asked: &[String],
-    words: &Words,
-    network: &Classifier,
-) -> Fallible<Vec<(String, String, f32)>> {
-    let letters = asked.iter().map(|word| words.encode(word)).collect::<Fallible<Vec<_>>>()?;
-    let probabilities = network.probabilities(&letters)?;
-    let rows = probabilities.chunks_exact(words.labels.len());
-    let answer = |(word, row): (&String, &[f32])| {
-        let (class, probability) = likeliest(row);
-        Ok((word.clone(), words.labels.token(class)?.clone(), probability))
+/// The words that somebody asked for, one a line.
+pub(crate) fn lines(answers: &[Answer]) -> String {
+    let line = |Answer { word, label, probability }: &Answer| {
+        format!("{word} -> {label} ({:.1} %)\n", 100.0 * probability)
     };
-    asked.iter().zip(rows).map(answer).collect()
+    answers.iter().map(line).collect()
 }
 
-fn likeliest(row: &[f32]) -> (usize, f32) {
-    let best = row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-    best.unwrap_or((0, f32::NAN))
+/// The same as JSON.
+pub(crate) fn json(answers: &[Answer]) -> Vec<Value> {
+    let answer = |Answer { word, label, probability }: &Answer| json!({ "word": word, "class": label, "probability": probability });
+    answers.iter().map(answer).collect()
 }
 
 impl Report {
     /// The whole story.
     pub(crate) fn text(&self, words: &Words) -> String {
-        let Self { parameters, epochs, best, padding, matrix, log_loss, answers } = self;
+        let Self { parameters, history, padding, matrix, log_loss, answers, model } = self;
         let [learning, validation, test] = [&words.learning, &words.validation, &words.test].map(Vec::len);
-        let asked: String = answers
-            .iter()
-            .map(|(word, class, p)| format!("{word} -> {class} ({:.1} %)\n", 100.0 * p))
-            .collect();
+        let (epochs, best, asked) = (history.curve.0.len(), history.best, lines(answers));
+        let model = model.display();
         format!(
             "What is this word? {} classes; {learning} words to learn from, {validation} to choose the epoch by, \
              {test} to test on.\n\
              A bidirectional GRU with {parameters} parameters, {epochs} epochs, best after {best}.\n\
              Padding in a batch: {:.1} % with batches of like length, {:.1} % with a plain shuffle.\n\n\
              {matrix}\n\n\
-             Accuracy {:.4}, macro F1 {:.4}, log loss {log_loss:.4} on the test words.\n\n{asked}",
+             Accuracy {:.4}, macro F1 {:.4}, log loss {log_loss:.4} on the test words.\n\
+             The model is saved; what follows, the saved one says.\nModel: {model}\n\n{asked}",
             matrix.names().len(),
             100.0 * padding.bucketed,
             100.0 * padding.shuffled,
@@ -85,23 +86,25 @@ impl Report {
 
     /// The last line.
     pub(crate) fn end(&self) -> String {
-        format!("names: {:.1} % of {} test words right", 100.0 * self.matrix.accuracy(), self.matrix.count())
+        let right = 100.0 * self.matrix.accuracy();
+        self.history.end(format!("names: {right:.1} % of {} test words right", self.matrix.count()))
     }
 
     /// The figures of the text.
     pub(crate) fn json(&self) -> Value {
-        let answer = |(word, class, probability): &(String, String, f32)| json!({ "word": word, "class": class, "probability": probability });
         json!({
             "parameters": self.parameters,
-            "epochs": self.epochs,
-            "best_epoch": self.best,
+            "epochs": self.history.curve.0.len(),
+            "best_epoch": self.history.best,
+            "resume": self.history.resume(),
+            "model": self.model.display().to_string(),
             "padding_share": { "shuffled": self.padding.shuffled, "bucketed": self.padding.bucketed },
             "classes": self.matrix.names(),
             "confusion": self.matrix.rows().collect::<Vec<_>>(),
             "accuracy": self.matrix.accuracy(),
             "macro_f1": self.matrix.macro_average().f1,
             "log_loss": self.log_loss,
-            "words": self.answers.iter().map(answer).collect::<Vec<_>>(),
+            "words": json(&self.answers),
         })
     }
 

@@ -2,8 +2,10 @@
 
 use rand::Rng;
 use refrain_data::{Table, Vocabulary, random_split};
-use refrain_examples::program::Fallible;
-use refrain_tensor::Tensor;
+use refrain_examples::{
+    classifier::{Code, Item},
+    program::Fallible,
+};
 
 /// A word and what it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,14 +16,9 @@ pub(crate) struct Word {
     pub(crate) label: String,
 }
 
-/// A word as a network takes it: a number for each letter, `[letters]`, and the number of its class.
-pub(crate) type Item = (Tensor<usize>, usize);
-
-/// Words in three parts, and what their letters and classes are called.
+/// Words in three parts, and the numbers of their letters and classes.
 pub(crate) struct Words {
-    letters: Vocabulary,
-    /// The classes, sorted.
-    pub(crate) labels: Vocabulary<String>,
+    pub(crate) code: Code,
     /// The words to learn from.
     pub(crate) learning: Vec<Item>,
     /// The words to choose the best epoch by.
@@ -38,9 +35,13 @@ impl Words {
     pub(crate) fn read(file: &str, bytes: &[u8], word: &str, label: &str) -> Fallible<Vec<Word>> {
         let table = Table::from_reader(file, bytes)?;
         let (texts, labels) = (table.text(word)?, table.text(label)?);
-        if let Some(row) = texts.iter().position(|text| text.trim().is_empty()) {
-            let line = table.line(row).unwrap_or_default();
-            return Err(format!("{file}:{line}: column {word:?}: there is no word; remove the line").into());
+        for (column, texts, what) in [(word, texts, "word"), (label, labels, "label")] {
+            if let Some(row) = texts.iter().position(|text| text.trim().is_empty()) {
+                let line = table.line(row).unwrap_or_default();
+                return Err(
+                    format!("{file}:{line}: column {column:?}: there is no {what}; remove the line").into()
+                );
+            }
         }
         let word = |(text, label): (&String, &String)| Word {
             text: text.trim().to_owned(),
@@ -69,53 +70,40 @@ impl Words {
         let parts = random_split(words.len(), &[0.7, 0.15, 0.15], rng)?;
         // Letters that only the other parts have are as unknown as any that come later.
         let letters = Vocabulary::sorted(parts[0].iter().flat_map(|&word| words[word].text.chars()));
-        let mut new = Self { letters, labels, learning: vec![], validation: vec![], test: vec![] };
+        let code = Code { letters, labels };
         let items = |part: &[usize]| -> Fallible<Vec<Item>> {
             let item = |&word: &usize| {
                 let Word { text, label } = &words[word];
-                Ok((new.encode(text)?, new.labels.index(label)?))
+                Ok((code.encode(text)?, code.labels.index(label)?))
             };
             part.iter().map(item).collect()
         };
         let [learning, validation, test] = [items(&parts[0])?, items(&parts[1])?, items(&parts[2])?];
-        (new.learning, new.validation, new.test) = (learning, validation, test);
-        Ok(new)
-    }
-
-    /// The numbers of a word's letters, `[letters]`. 0 stands for a letter that is not known.
-    pub(crate) fn encode(&self, text: &str) -> Fallible<Tensor<usize>> {
-        let number = |letter| self.letters.index(&letter).map_or(0, |index| index + 1);
-        let numbers: Vec<usize> = text.chars().map(number).collect();
-        let length = numbers.len();
-        Ok(Tensor::from_vec(numbers, [length])?)
+        Ok(Self { code, learning, validation, test })
     }
 
     /// That these words, which somebody asks for, have letters that can be learned.
     pub(crate) fn check(&self, asked: &[String]) -> Fallible<()> {
-        for (place, word) in asked.iter().enumerate() {
-            if word.is_empty() {
-                return Err(format!("word {} is empty", place + 1).into());
-            }
-            if let Some(unknown) = word.chars().find(|letter| self.letters.index(letter).is_err()) {
-                let known: String = self.letters.tokens().iter().collect();
-                return Err(format!(
-                    "the word {word:?} has {unknown:?}, which no word to learn from has; their letters are {known}"
-                )
-                .into());
+        asked.iter().try_for_each(|word| self.code.check(word))
+    }
+
+    /// Tells the words and how they are dealt out from others.
+    pub(crate) fn fingerprint(&self) -> String {
+        let parts = [&self.learning, &self.validation, &self.test];
+        let mut crc = crc32fast::Hasher::new();
+        let mut push = |number: usize| crc.update(&(number as u64).to_le_bytes());
+        for part in parts {
+            push(part.len());
+            for (letters, class) in part {
+                push(letters.numel());
+                letters.iter().chain([*class]).for_each(&mut push);
             }
         }
-        Ok(())
+        let count: usize = parts.iter().map(|part| part.len()).sum();
+        let (letters, labels) = (self.code.letters.tokens(), self.code.labels.tokens());
+        crc.update(format!("{letters:?} {labels:?}").as_bytes());
+        format!("{count} words with {} labels, checksum {:08x}", labels.len(), crc.finalize())
     }
-
-    /// How many numbers letters have: one for each, and 0.
-    pub(crate) fn letter_count(&self) -> usize {
-        self.letters.len() + 1
-    }
-}
-
-/// The number of letters of each word.
-pub(crate) fn lengths(items: &[Item]) -> Vec<usize> {
-    items.iter().map(|(letters, _)| letters.numel()).collect()
 }
 
 #[cfg(test)]
@@ -124,22 +112,19 @@ mod tests {
     use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
     #[test]
-    fn letters_that_were_never_seen_are_zero() {
+    fn words_are_dealt_out_and_told_from_others() {
         let word = |k: usize| Word { text: ["ab", "ba"][k % 2].to_owned(), label: (k % 2).to_string() };
         let all: Vec<Word> = (0..40).map(word).collect();
         let words = Words::new(&all, &mut Xoshiro256PlusPlus::seed_from_u64(1)).unwrap();
         assert_eq!((words.learning.len(), words.validation.len(), words.test.len()), (28, 6, 6));
-        assert_eq!(words.encode("ab?ß").unwrap().to_vec(), [1, 2, 0, 0]);
-        assert_eq!(words.letter_count(), 3);
-        let check =
-            |asked: &[&str]| words.check(&asked.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
-        check(&[]).unwrap();
-        check(&["ab", "bbb"]).unwrap();
-        assert_eq!(check(&["a", ""]).unwrap_err().to_string(), "word 2 is empty");
-        assert_eq!(
-            check(&["ab", "aßc"]).unwrap_err().to_string(),
-            "the word \"aßc\" has 'ß', which no word to learn from has; their letters are ab"
-        );
+        assert_eq!(words.code.letters.tokens(), ['a', 'b']);
+        words.check(&["ab".to_owned(), "bbb".to_owned()]).unwrap();
+        assert!(words.check(&["ab".to_owned(), "aßc".to_owned()]).is_err());
+        let dealt =
+            |seed| Words::new(&all, &mut Xoshiro256PlusPlus::seed_from_u64(seed)).unwrap().fingerprint();
+        assert_eq!(dealt(1), words.fingerprint());
+        assert_ne!(dealt(1), dealt(2));
+        assert!(dealt(1).starts_with("40 words with 2 labels, checksum "));
         let message = Words::new(&all[..3], &mut Xoshiro256PlusPlus::seed_from_u64(1)).err().unwrap();
         assert!(message.to_string().starts_with("3 words with 2 labels are too few"));
         let all: Vec<Word> = (0..101).map(|k| Word { text: "a".to_owned(), label: k.to_string() }).collect();
@@ -155,6 +140,10 @@ mod tests {
         let fail = |text: &str| read(text).unwrap_err().to_string();
         assert_eq!(fail("land,nom\n"), r#"w.csv: no column "name"; the columns are land, nom"#);
         assert_eq!(fail("land,name\nit, \n"), "w.csv:2: column \"name\": there is no word; remove the line");
+        assert_eq!(
+            fail("land,name\nit,A\n ,B\n"),
+            "w.csv:3: column \"land\": there is no label; remove the line"
+        );
         assert_eq!(fail(""), "w.csv: no header row");
     }
 }

@@ -146,7 +146,7 @@ fn default_model(folder: &Path) -> Fallible<Forecaster> {
     eprintln!("stream: there is no {}; a small model is trained and saved there", path.display());
     let choice = Choice { target: Some("temp"), others: None, time: None };
     let series = Series::read("seattle-temps.csv", SEATTLE.as_bytes(), &choice)?;
-    let (forecaster, _) = learn(&Problem::new(&series, 72, 24, 24, "°F")?, &Options::default())?;
+    let (forecaster, _) = learn(&Problem::new(&series, 72, 24, 24, "°F")?, &Options::default(), None)?;
     forecaster.save(&path)?;
     Ok(forecaster)
 }

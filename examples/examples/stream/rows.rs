@@ -165,7 +165,7 @@ mod tests {
         let series = Series::read("wave.csv", text.as_bytes(), &choice).unwrap();
         let problem = Problem::new(&series, 6, 2, 0, "").unwrap();
         let how_long = Patience { epochs: 1, patience: 1 };
-        learn(&problem, &Options { hidden: 4, how_long, ..Options::default() }).unwrap().0
+        learn(&problem, &Options { hidden: 4, how_long, ..Options::default() }, None).unwrap().0
     }
 
     #[test]

@@ -9,7 +9,7 @@ use refrain_nn::StateDict;
 use refrain_train::Checkpoint;
 
 use super::{Cell, CharModel, Sizes};
-use crate::program::Fallible;
+use crate::{program::Fallible, shapes::expect_shape};
 
 const MAKE_ONE: &str =
     "`cargo run --release --example char_lm -- train` makes a checkpoint, --checkpoint names another";
@@ -80,17 +80,7 @@ impl Sizes {
             Cell::Gru => 3,
             Cell::Lstm => 4,
         };
-        let expect = |name: &str, expected: [usize; 2]| -> Fallible<()> {
-            match tensors.get(name) {
-                Some(tensor) if *tensor.shape() == expected => Ok(()),
-                Some(tensor) => {
-                    let found = tensor.shape();
-                    Err(format!("its settings make {name} of shape {expected:?}, and the file has {found}")
-                        .into())
-                }
-                None => Err(format!("its settings make {name}, and the file has none").into()),
-            }
-        };
+        let expect = |name: &str, expected| expect_shape(tensors, name, expected);
         expect("embedding.weight", [characters, embedding])?;
         expect("head.weight", [characters, hidden])?;
         let rows = hidden.saturating_mul(gates);

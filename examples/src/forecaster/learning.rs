@@ -10,9 +10,11 @@ use refrain_train::check_finite;
 
 use super::{Forecaster, Network, Problem};
 use crate::{
+    checkpoint_file::CheckpointFile,
+    identity::Identity,
     interrupt,
     program::Fallible,
-    training::{Epoch, Patience, train},
+    training::{Epoch, History, Keeper, Learner, Patience, train},
 };
 
 const BATCH_SIZE: usize = 64;
@@ -48,58 +50,87 @@ impl Default for Options {
 pub struct Training {
     /// The number of weights.
     pub parameters: usize,
-    /// What each epoch came to.
-    pub epochs: Vec<Epoch>,
-    /// The best epoch, from 1.
-    pub best: usize,
+    /// How it went.
+    pub history: History,
+}
+
+impl Options {
+    /// What a training with these options is told from others by. The number of epochs belongs to it, for
+    /// the learning rate falls towards the last.
+    fn identity(&self, problem: &Problem) -> Identity {
+        let plan = problem.plan();
+        let Self { hidden, learning_rate, how_long, seed } = *self;
+        let numbers = [
+            ("window", plan.window),
+            ("horizon", plan.horizon),
+            ("season", plan.season),
+            ("hidden", hidden),
+            ("epochs", how_long.epochs),
+        ];
+        let numbers = numbers.map(|(name, value)| (name.to_owned(), value.into()));
+        let rates = [("learning-rate", learning_rate.into()), ("seed", seed.into())];
+        let rates = rates.map(|(name, value)| (name.to_owned(), value));
+        Identity {
+            kind: "forecast training, version 1".to_owned(),
+            about: vec![("columns", plan.columns.join(", ")), ("data", problem.fingerprint())],
+            settings: numbers.into_iter().chain(rates).collect(),
+        }
+    }
 }
 
 /// A forecaster that has learned from the first part and was watched on the second, which also says
-/// how wide its bands are. Where the program listens to Ctrl-C, that ends the training.
+/// how wide its bands are. With a file, its checkpoints go there, and it goes on from the one there if
+/// that is asked for. Where the program listens to Ctrl-C, that ends the training.
 ///
 /// # Errors
-/// A training that diverges.
-pub fn learn(problem: &Problem, options: &Options) -> Fallible<(Forecaster, Training)> {
+/// A training that diverges, and those of the checkpoint's file.
+pub fn learn(
+    problem: &Problem,
+    options: &Options,
+    file: Option<&mut CheckpointFile>,
+) -> Fallible<(Forecaster, Training)> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
     let plan = problem.plan().clone();
     let features = plan.scaler.mean().numel();
-    let network = Network::new(features, options.hidden, plan.horizon, &mut rng)?;
-    let mut forecaster = Forecaster { plan, network };
+    let model = Network::new(features, options.hidden, plan.horizon, &mut rng)?;
+    let optimizer = AdamW::new(options.learning_rate).weight_decay(WEIGHT_DECAY);
+    let mut learner = Learner { model, optimizer, rng };
 
     let examples = problem.part(&problem.learning)?;
     let outcomes = problem.outcomes(&problem.validation);
-    let mut optimizer = AdamW::new(options.learning_rate).weight_decay(WEIGHT_DECAY);
     let schedule = CosineAnnealingLR::new(options.learning_rate, options.how_long.epochs)?;
-    let mut step = 0;
-    let (epochs, best) =
-        train(&mut forecaster.network, options.how_long, "validation MAE", |network, epoch| {
-            optimizer.set_learning_rate(schedule.learning_rate(epoch));
-            let mut loss_of_epoch = RunningMean::new();
-            for batch in Loader::new(&examples, BATCH_SIZE)?.shuffled(&mut rng)?.stacked(1, 0) {
-                let (x, z) = batch?; // [steps, batch, features], [batch, horizon]
-                let tape = Tape::new();
-                let batch = z.shape()[0] as u64;
-                let loss = MSELoss::default().forward(&network.forward(&tape.constant(x))?, &z)?;
-                let value = loss.value().item()?;
-                let mut gradients = loss.backward()?;
-                check_finite(step, value, network.named_parameters(), &gradients)?;
-                clip_grad_norm(&mut gradients, MAX_GRADIENT_NORM, 2.0)?;
-                optimizer.step(network.parameters_mut(), &gradients)?;
-                loss_of_epoch.push_many(f64::from(value), batch);
-                step += 1;
-                if interrupt::requested() {
-                    break;
-                }
+    let keeper = file.map(|file| Keeper { file, identity: options.identity(problem) });
+    let history = train(&mut learner, options.how_long, "validation MAE", keeper, |learner, epoch| {
+        let Learner { model, optimizer, rng } = learner;
+        optimizer.set_learning_rate(schedule.learning_rate(epoch));
+        let mut loss_of_epoch = RunningMean::new();
+        let loader = Loader::new(&examples, BATCH_SIZE)?.shuffled(rng)?;
+        let first = (epoch * loader.len()) as u64;
+        for (step, batch) in (first..).zip(loader.stacked(1, 0)) {
+            let (x, z) = batch?; // [steps, batch, features], [batch, horizon]
+            let tape = Tape::new();
+            let batch = z.shape()[0] as u64;
+            let loss = MSELoss::default().forward(&model.forward(&tape.constant(x))?, &z)?;
+            let value = loss.value().item()?;
+            let mut gradients = loss.backward()?;
+            check_finite(step, value, model.named_parameters(), &gradients)?;
+            clip_grad_norm(&mut gradients, MAX_GRADIENT_NORM, 2.0)?;
+            optimizer.step(model.parameters_mut(), &gradients)?;
+            loss_of_epoch.push_many(f64::from(value), batch);
+            if interrupt::requested() {
+                break;
             }
-            let watched = Forecaster { plan: problem.plan().clone(), network: network.clone() };
-            let forecasts = problem.forecasts(&watched, &problem.validation)?;
-            Ok(Epoch { learning: loss_of_epoch.mean(), validation: Errors::of(&forecasts, &outcomes)?.mae })
-        })?;
+        }
+        let watched = Forecaster { plan: problem.plan().clone(), network: model.clone() };
+        let forecasts = problem.forecasts(&watched, &problem.validation)?;
+        Ok(Epoch { learning: loss_of_epoch.mean(), validation: Errors::of(&forecasts, &outcomes)?.mae })
+    })?;
 
+    let mut forecaster = Forecaster { plan, network: learner.model };
     let forecasts = problem.forecasts(&forecaster, &problem.validation)?;
     forecaster.plan.bands = bands(&forecasts, &outcomes, forecaster.plan.horizon)?;
     let parameters = forecaster.network.parameter_count();
-    Ok((forecaster, Training { parameters, epochs, best: best + 1 }))
+    Ok((forecaster, Training { parameters, history }))
 }
 
 /// For each step ahead, the bounds of the inner 80 % of the errors, outcome − forecast.

@@ -136,24 +136,34 @@ fn places_that_cannot_be_written_to() {
     assert_eq!(fs::read_to_string(folder.path("a-file")).unwrap(), "kept");
 }
 
-/// Root may write anywhere, so this says something for other users alone.
-#[cfg(unix)]
+/// A folder in which even root can make nothing, and a disk that is full after some kilobytes: a limit on the
+/// size of files, whose signal is ignored.
+#[cfg(target_os = "linux")]
 #[test]
-fn a_folder_that_is_read_only() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new("read-only");
-    let out = folder.path("out");
-    fs::create_dir(&out).unwrap();
-    fs::write(format!("{out}/forecast.safetensors"), "kept").unwrap();
-    fs::set_permissions(&out, fs::Permissions::from_mode(0o555)).unwrap();
-    let is_root = fs::write(format!("{out}/probe"), "").is_ok();
-    if !is_root {
-        for example in ["weather", "forecast", "names"] {
-            assert_refused(example, &["--out", &out], &["cannot write to", &out, "--out"]);
-        }
-        assert_eq!(fs::read_to_string(format!("{out}/forecast.safetensors")).unwrap(), "kept");
+fn a_folder_that_is_read_only_and_a_disk_that_is_full() {
+    for example in ["weather", "forecast", "names", "stream"] {
+        assert_refused(
+            example,
+            &["--out", "/proc/out"],
+            &["cannot write to /proc/out", "name a folder", "--out"],
+        );
     }
-    fs::set_permissions(&out, fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = Folder::new("full");
+    for (example, options) in
+        [("forecast", "--epochs 1 --hidden 64"), ("names", "--epochs 1 --hidden 64 --count 40")]
+    {
+        let out = folder.path(example);
+        fs::create_dir(&out).unwrap();
+        let model = folder.file(&format!("{example}/{example}.safetensors"), "kept");
+        let command = format!("trap '' 25; ulimit -f 8; exec \"$0\" {options} --out {out}");
+        let limited = Command::new("sh").arg("-c").arg(command).arg(program(example)).output().unwrap();
+        let said = String::from_utf8_lossy(&limited.stderr);
+        assert_eq!(limited.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("{example}: cannot write {out}/{example}_training")), "{said}");
+        assert!(said.ends_with("make room there, or name another place with --checkpoint\n"), "{said}");
+        assert_eq!(fs::read_to_string(&model).unwrap(), "kept");
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 1, "a part of the checkpoint is left");
+    }
 }
 
 #[test]
@@ -193,6 +203,60 @@ fn models_that_are_missing_damaged_or_of_another_kind() {
     assert_refused("stream", &["--out", &other], &["forecast.safetensors", make_one]);
     assert_eq!(fs::read_to_string(format!("{other}/forecast.safetensors")).unwrap(), "x");
     assert_eq!(fs::read(&saved).unwrap(), bytes, "the good model is as it was");
+}
+
+/// What a training in epochs refuses to go on from, and what it does not write over.
+#[test]
+fn checkpoints_of_another_training_or_damaged() {
+    let folder = Folder::new("trainings");
+    for (example, options, others) in [
+        ("forecast", "--epochs 2 --hidden 4", ["--window 48", "--hidden 5", "--seed 1"]),
+        ("names", "--epochs 2 --hidden 4 --count 40", ["--count 41", "--hidden 5", "--seed 1"]),
+    ] {
+        let out = folder.path(example);
+        let options: Vec<&str> = options.split(' ').chain(["--out", &out]).collect();
+        let trained = run(example, &options);
+        assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
+        let checkpoint = format!("{out}/{example}_training.safetensors");
+        let bytes = fs::read(&checkpoint).unwrap();
+        let refused = |more: &[&str], parts: &[&str]| {
+            assert_refused(example, &[&options[..], more].concat(), parts);
+            assert!(fs::read(&checkpoint).unwrap() == bytes);
+        };
+        for other in others {
+            // Given twice, an option would be refused for that.
+            let (option, value) = other.split_once(' ').unwrap();
+            let place = options.iter().position(|word| *word == option);
+            let mut changed = options.clone();
+            match place {
+                Some(place) => changed[place + 1] = value,
+                None => changed.extend([option, value]),
+            }
+            changed.push("--resume");
+            let differs = ["cannot resume: the checkpoint is of another run, with ", "nothing is changed"];
+            assert_refused(example, &changed, &differs);
+        }
+        let none = folder.path("none.safetensors");
+        refused(&["--resume", &none], &["cannot read", &none, "without --resume the training begins anew"]);
+        let cut = folder.file("cut.safetensors", &bytes[..bytes.len() / 2]);
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() - 9] ^= 4;
+        let flipped = folder.file("flipped.safetensors", flipped);
+        for (damaged, what) in [(&cut, "not a whole safetensors file"), (&flipped, "is damaged")] {
+            let advice =
+                "no older checkpoint is kept: go on from a copy with --resume COPY, or remove the file";
+            refused(&["--resume", damaged], &[damaged, what, advice]);
+        }
+        let other = folder.file("other.safetensors", other_model());
+        refused(&["--resume", &other], &["of another model: a linear layer; expected"]);
+        let model = format!("{out}/{example}.safetensors");
+        refused(&["--overwrite", "--checkpoint", &model], &["--out would overwrite", "file of --checkpoint"]);
+        refused(&["--overwrite", "--checkpoint", &other], &["is there and is no checkpoint of", &other]);
+        assert!(fs::read(&other).unwrap() == other_model());
+        // A training that has come to its end makes room for the next one.
+        assert!(run(example, &options).status.success());
+        assert!(fs::read(&checkpoint).unwrap() == bytes);
+    }
 }
 
 /// A safetensors file without a word on what it is, as PyTorch writes one.

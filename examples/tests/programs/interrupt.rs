@@ -43,6 +43,52 @@ fn the_best_weights_so_far_are_tested_and_saved() {
     }
 }
 
+/// Killed, interrupted and resumed by the line that it prints, a training in epochs leaves the files of one
+/// that nobody disturbed.
+#[test]
+fn forecast_and_names_go_on_with_the_same_bits() {
+    let folder = Folder::new("epochs");
+    for (example, options) in [
+        ("forecast", "--hidden 8 --epochs 60 --patience 1000"),
+        ("names", "--hidden 16 --count 400 --epochs 80 --patience 1000 lomi"),
+    ] {
+        let start = |out: &str, more: &[&str]| {
+            let mut command = Command::new(program(example));
+            command.current_dir(folder.path("")).env_remove("CARGO_MANIFEST_DIR");
+            command.args(["--out", out]).args(options.split(' ')).args(more);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        let whole = folder.path(&format!("{example}-whole"));
+        succeeds(&start(&whole, &[]).wait_with_output().unwrap());
+
+        let out = folder.path(example);
+        let checkpoint = format!("{out}/{example}_training.safetensors");
+        let mut killed = start(&out, &[]);
+        wait_for(&checkpoint);
+        sleep(Duration::from_millis(500));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+
+        let again = start(&out, &[]).wait_with_output().unwrap();
+        assert_eq!(again.status.code(), Some(2));
+        let said = String::from_utf8(again.stderr).unwrap();
+        assert!(said.contains("is there already: go on from it with --resume, or begin anew with"), "{said}");
+
+        let resumed = start(&out, &["--resume"]);
+        sleep(Duration::from_millis(700));
+        let said = interrupt(resumed);
+        let (_, command) = said.lines().last().unwrap().split_once("; to go on: ").unwrap();
+        let output = in_a_shell(&folder.path(""), command).output().unwrap();
+        succeeds(&output);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("goes on after epoch "), "{said}");
+        for kind in [".safetensors", ".svg", "_training.safetensors", "_training.svg"] {
+            let read = |out: &str| fs::read(format!("{out}/{example}{kind}")).unwrap();
+            assert!(read(&out) == read(&whole), "{example}{kind} differs");
+        }
+    }
+}
+
 /// Waits for a file, and a little longer.
 fn wait_for(file: &str) {
     let start = Instant::now();

@@ -5,40 +5,31 @@ use refrain_optim::Optimizer;
 use refrain_train::{Checkpoint, TruncatedBPTT};
 use serde_json::Value;
 
-use refrain_examples::program::Fallible;
+use refrain_examples::{curve::Curve, program::Fallible};
 
-use super::{Point, Run};
+use super::Run;
 
 impl Run<'_> {
     /// All of it in a checkpoint.
     pub(crate) fn checkpoint(&self) -> Fallible<Checkpoint<f32>> {
-        let mut checkpoint = Checkpoint::new(&self.kind, &self.model);
+        let mut checkpoint = self.identity.checkpoint(&self.model);
         checkpoint.set_optimizer(&self.adam, &self.model)?;
         checkpoint.set_rng("dropout", &self.rng)?;
         self.driver.save(&mut checkpoint)?;
         self.watch.save(&mut checkpoint)?;
-        self.about.iter().for_each(|(name, value)| checkpoint.set_entry(name, value));
-        checkpoint.set_entry("settings", Value::Object(self.options.settings()));
         checkpoint.set_entry("clip", self.clip);
         checkpoint.set_entry("skipped steps", self.skips.0);
         checkpoint.set_entry("sum of losses", self.losses.0);
         checkpoint.set_entry("number of losses", self.losses.1);
-        let line = |point: &Point| format!("{} {} {}\n", point.step, point.training, point.validation);
-        checkpoint.set_entry("curve", self.curve.iter().map(line).collect::<String>());
+        self.curve.save(&mut checkpoint);
         Ok(checkpoint)
     }
 
     /// Goes on from a checkpoint of the same model, text and settings. Says which of the options that may
     /// change have changed.
     pub(crate) fn resume(&mut self, checkpoint: &Checkpoint<f32>) -> Fallible<Vec<String>> {
-        checkpoint.load_model(&self.kind, &mut self.model)?;
-        for (name, expected) in &self.about {
-            of_this_run(name, &checkpoint.entry::<String>(name)?, expected)?;
-        }
-        let found: Value = checkpoint.entry("settings")?;
-        for (name, expected) in self.options.settings() {
-            of_this_run(&format!("--{name}"), &found[&name].to_string(), &expected.to_string())?;
-        }
+        self.identity.check(checkpoint)?;
+        checkpoint.load_model(&self.identity.kind, &mut self.model)?;
         checkpoint.load_optimizer(&mut self.adam, &self.model)?;
         let before = [("--lr", self.adam.learning_rate()), ("--clip", checkpoint.entry("clip")?)];
         let now = [self.options.lr, self.options.clip];
@@ -50,9 +41,7 @@ impl Run<'_> {
         self.watch.load(checkpoint)?;
         self.skips = (checkpoint.entry("skipped steps")?, 0);
         self.losses = (checkpoint.entry("sum of losses")?, checkpoint.entry("number of losses")?);
-        let curve: String = checkpoint.entry("curve")?;
-        self.curve =
-            curve.lines().map(point).collect::<Option<_>>().ok_or("the checkpoint's curve is no curve")?;
+        self.curve = Curve::load(checkpoint)?;
         let changed = before.into_iter().zip([lr, clip]).filter(|((_, before), now)| before != now);
         Ok(changed
             .map(|((name, before), now)| format!("{name} is {now} from here on, and was {before}"))
@@ -66,29 +55,11 @@ impl Run<'_> {
 
     /// The options of the model and of the run as metadata for the weights alone.
     pub(crate) fn metadata(&self) -> refrain_weights::Metadata {
-        let mut settings = self.options.settings();
+        let mut settings = self.identity.settings.clone();
         settings.insert("lr".to_owned(), self.adam.learning_rate().into());
         settings.insert("clip".to_owned(), self.clip.into());
         let settings = std::iter::once(("settings", Value::Object(settings).to_string()));
-        let about = self.about.iter().cloned().chain(settings);
+        let about = self.identity.about.iter().cloned().chain(settings);
         about.map(|(name, value)| (name.to_owned(), value)).collect()
     }
-}
-
-/// That a checkpoint says the same of a run as this one.
-fn of_this_run(name: &str, found: &str, expected: &str) -> Fallible<()> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(format!(
-        "the checkpoint is of another run, with {name} {found}, and this one has {expected}; give the options it was made with, or begin anew with --overwrite"
-    )
-    .into())
-}
-
-fn point(line: &str) -> Option<Point> {
-    let mut numbers = line.split(' ');
-    let step = numbers.next()?.parse().ok()?;
-    let [training, validation] = [numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?];
-    Some(Point { step, training, validation })
 }

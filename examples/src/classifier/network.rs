@@ -1,26 +1,28 @@
-//! The network, how it learns, and what it answers.
+//! [`Classifier`]: the network, how it learns, and what it answers.
 
 use rand::Rng;
 use refrain_autograd::{Tape, Var};
 use refrain_data::{Loader, padded_time_major};
-use refrain_examples::{interrupt, program::Fallible};
 use refrain_metrics::RunningMean;
 use refrain_nn::{CrossEntropyLoss, Embedding, GRU, Linear, Module, module, pack_padded_sequence};
 use refrain_optim::{AdamW, Optimizer, clip_grad_norm};
 use refrain_tensor::Tensor;
 use refrain_train::check_finite;
 
-use crate::words::{Item, lengths};
+use super::Item;
+use crate::{interrupt, program::Fallible};
 
-const EMBEDDING: usize = 16;
+/// The numbers for each letter.
+pub(super) const EMBEDDING: usize = 16;
 const WEIGHT_DECAY: f64 = 0.05;
 const MAX_GRADIENT_NORM: f64 = 1.0;
 
 /// How many batches are sorted by length at a time.
-pub(crate) const POOL: usize = 20;
+pub const POOL: usize = 20;
 
 /// Reads a word from both ends: letters → vectors → a bidirectional GRU → the classes.
-pub(crate) struct Classifier {
+#[derive(Debug)]
+pub struct Classifier {
     letters: Embedding<f32>,
     gru: GRU<f32>,
     head: Linear<f32>,
@@ -28,7 +30,11 @@ pub(crate) struct Classifier {
 module!(Classifier: f32 { letters, gru, head });
 
 impl Classifier {
-    pub(crate) fn new(letters: usize, hidden: usize, classes: usize, rng: &mut impl Rng) -> Fallible<Self> {
+    /// A network with random weights.
+    ///
+    /// # Errors
+    /// Those of the layers.
+    pub fn new(letters: usize, hidden: usize, classes: usize, rng: &mut impl Rng) -> Fallible<Self> {
         Ok(Self {
             letters: Embedding::new(letters, EMBEDDING, rng)?,
             gru: GRU::builder(EMBEDDING, hidden).bidirectional(true).build(rng)?,
@@ -47,7 +53,10 @@ impl Classifier {
     }
 
     /// One pass over the words in batches of like length, unless Ctrl-C ends it; the mean loss on the way.
-    pub(crate) fn learn(
+    ///
+    /// # Errors
+    /// A training that diverges.
+    pub fn learn(
         &mut self,
         items: &[Item],
         batch_size: usize,
@@ -74,8 +83,12 @@ impl Classifier {
         Ok(mean.mean())
     }
 
-    /// For each word the probabilities of the classes, row after row.
-    pub(crate) fn probabilities(&self, words: &[Tensor<usize>]) -> Fallible<Vec<f32>> {
+    /// For each word the probabilities of the classes, row after row. The network reads a word from both
+    /// ends, so it needs the whole word.
+    ///
+    /// # Errors
+    /// For a word without letters, or with a number that no letter has.
+    pub fn probabilities(&self, words: &[Tensor<usize>]) -> Fallible<Vec<f32>> {
         let mut all = Vec::new();
         for words in words.chunks(256) {
             all.extend(self.logits(&Tape::inference(), words)?.softmax(-1)?.value().iter());
@@ -84,8 +97,13 @@ impl Classifier {
     }
 }
 
+/// The number of letters of each word.
+pub fn lengths(items: &[Item]) -> Vec<usize> {
+    items.iter().map(|(letters, _)| letters.numel()).collect()
+}
+
 /// The optimizer that it learns with.
-pub(crate) fn optimizer(learning_rate: f64) -> AdamW<f32> {
+pub fn optimizer(learning_rate: f64) -> AdamW<f32> {
     AdamW::new(learning_rate).weight_decay(WEIGHT_DECAY)
 }
 
