@@ -6,6 +6,9 @@ use refrain_examples::{char_model::CharModel, program::Fallible, sampling::draw}
 
 use crate::options::SampleOptions;
 
+/// How many characters a message holds.
+const MOST_SHOWN: usize = 200;
+
 /// Gives `show` the prompt, and then each character as it is drawn, until that says no.
 pub(crate) fn sample(
     model: &CharModel,
@@ -28,7 +31,11 @@ pub(crate) fn sample(
     let mut writer = model.writer()?;
     let mut logits: &[f32] = &[];
     for letter in prompt.chars() {
-        let unknown = |_| format!("--prompt: {letter:?} is not a character of the model");
+        let unknown = |_| {
+            let known: String = vocabulary.tokens().iter().take(MOST_SHOWN).collect();
+            let more = if vocabulary.len() > MOST_SHOWN { " and more" } else { "" };
+            format!("--prompt: {letter:?} is not a character of the model, which knows {known:?}{more}")
+        };
         logits = writer.read(vocabulary.index(&letter).map_err(unknown)?)?;
     }
     for letter in prompt.chars() {

@@ -41,8 +41,11 @@ impl Text {
         }
         let mut indices = Vec::with_capacity(text.chars().count());
         for (position, letter) in text.chars().enumerate() {
-            let unknown =
-                |_| format!("{name}: {letter:?} at position {position} is not a character of the model");
+            let unknown = |_| {
+                format!(
+                    "{name}: {letter:?} at position {position} is not a character of the model; name a text without it, or train on one that has it"
+                )
+            };
             indices.push(vocabulary.index(&letter).map_err(unknown)? as u16);
         }
         let mut crc = crc32fast::Hasher::new();

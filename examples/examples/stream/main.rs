@@ -5,19 +5,25 @@
 //! cargo run --release --example stream
 //! tail -f temperatures.csv | cargo run --release --example stream -- --model out/forecast.safetensors
 //! tail -f messages.log | cargo run --release --example stream -- --model out/char_lm.safetensors
+//! tail -f words.txt | cargo run --release --example stream -- --model out/names.safetensors
 //! ```
 //!
-//! The model is one that `forecast` saved, or a checkpoint of `char_lm`. Where there is none, a small
-//! forecaster is trained first, which takes some seconds. `answers` gives each line its answer, from `rows`
-//! of numbers or from the `characters` of a text; `latencies` keeps how long that took.
+//! The model is one that `forecast` or `names` saved, or a checkpoint of `char_lm`. Where there is none, a
+//! small forecaster is trained first, which takes some seconds. `lines` reads, `answers` gives each line its
+//! answer, from `rows` of numbers, from the `characters` of a text or from `words`; `latencies` keeps how
+//! long that took. Rows and characters cost a step of the network each, and the state is carried on. A word
+//! is read from both ends, so each line is run as a whole. Ctrl-C ends the program as the end of the input
+//! does.
 
 mod answers;
 mod characters;
 mod latencies;
+mod lines;
 mod rows;
+mod words;
 
 use std::{
-    io::{self, BufRead, IsTerminal, Read, Write},
+    io::{self, Cursor, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -28,16 +34,20 @@ use refrain_data::Vocabulary;
 use refrain_examples::{
     apart::keep_apart,
     char_model::CharModel,
-    forecaster::{Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
-    plot,
+    classifier::{self, WordClassifier},
+    forecaster::{self, Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
+    interrupt, plot,
     program::{self, Fallible, OutputFolder},
 };
+use refrain_train::Checkpoint;
 use serde_json::json;
 
 use answers::{Answers, Format};
 use characters::Characters;
 use latencies::Latencies;
+use lines::Lines;
 use rows::Rows;
+use words::Words;
 
 const ABOUT_LINES: &str = "\
 To a model of `forecast` a line holds the values of the model's columns, separated by commas, the target first. If the first line
@@ -47,22 +57,26 @@ until there are rows enough. The header is answered by a header. A value that is
 from the usual ones than any measurement, is an error.
 To a model of `char_lm` a line is text that goes on where the line before ended. It is answered by the
 bits that the model needs for each of its characters: the more, the less it expected the line.
+To a model of `names` a line is a word. It is answered by its label, a tab, and the probability of that.
 A line that cannot be read is answered by `error: …` with its number, and the stream goes on as if it had
-not come. How long the answers took goes to standard error at the end.";
+not come. How long the answers took goes to standard error at the end, which is also what Ctrl-C brings
+about.";
 
 /// A saved model, fed lines from standard input: one answer a line, and how long they took.
 #[derive(Parser)]
 #[command(name = "stream", after_help = ABOUT_LINES)]
 struct Arguments {
-    /// A model that `forecast` saved, or a checkpoint of `char_lm` [default: forecast.safetensors in the
-    /// folder of --out; if there is none, a small one is trained and saved there]
+    /// A model that `forecast` or `names` saved, or a checkpoint of `char_lm` [default:
+    /// forecast.safetensors in the folder of --out; if there is none, a small one is trained and saved
+    /// there]
     #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
     /// The folder of the default model
     #[arg(long, value_name = "DIR", default_value = "out")]
     out: PathBuf,
-    /// Feed the last 60 days of the temperatures of Seattle instead of standard input, or to a model of
-    /// `char_lm` the source of this example; so it is, too, where standard input is a terminal
+    /// Feed the last 60 days of the temperatures of Seattle instead of standard input, to a model of
+    /// `char_lm` the source of this example, to one of `names` some words; so it is, too, where standard
+    /// input is a terminal
     #[arg(long)]
     demo: bool,
     /// Draw how long the answers took as an SVG file
@@ -74,14 +88,21 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    program::end("stream", run(&Arguments::parse()))
+    program::interruptible("stream", || run(&Arguments::parse()))
 }
 
 /// A model that answers lines.
 enum Model {
     Forecaster(Forecaster),
     Characters(CharModel, Vocabulary),
+    Words(WordClassifier),
 }
+
+const NAME_ONE: &str =
+    "name a model that `forecast` or `names` has saved, or a checkpoint of `char_lm`, with --model";
+
+/// Words by the rules of `names`, one of each kind, and one that no model knows.
+const SOME_WORDS: &str = "lomipave\nstenkkrart\nharudosan\nkehideris\ndokisahen\nrodanehur\n1999\n";
 
 fn run(arguments: &Arguments) -> Fallible<()> {
     if let Some(plot) = &arguments.plot {
@@ -92,34 +113,47 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     }
     let model = match &arguments.model {
         Some(path) => Model::load(path)?,
-        None => Model::Forecaster(default_model(&arguments.out)?),
+        None => match default_model(&arguments.out)? {
+            Some(forecaster) => Model::Forecaster(forecaster),
+            None => return Ok(()),
+        },
     };
     let format = if arguments.json { Format::Json } else { Format::Text };
     let answers = match &model {
         Model::Forecaster(forecaster) => Answers::new(Rows::new(forecaster)?, format),
         Model::Characters(model, vocabulary) => Answers::new(Characters::new(model, vocabulary)?, format),
+        Model::Words(classifier) => Answers::new(Words::new(classifier), format),
     };
     let of_terminal = io::stdin().is_terminal() && !arguments.demo;
     if of_terminal {
         eprintln!("stream: standard input is a terminal; lines of its own are fed instead (--demo)");
     }
     let lines = if arguments.demo || of_terminal {
-        feed(model.demo().as_bytes(), answers, format)
+        Lines::of(Cursor::new(model.demo()))
     } else {
-        feed(io::stdin().lock(), answers, format)
-    }?;
+        Lines::of(io::stdin())
+    };
+    let latencies = feed(&lines, answers, format)?;
     if let Some(path) = &arguments.plot {
-        plot::write(path, &plot::svg(&[lines.panel()], (900, 420))?)?;
+        plot::write(path, &plot::svg(&[latencies.panel()], (900, 420))?)?;
     }
     Ok(())
 }
 
 impl Model {
-    /// The model in a file, of either kind.
+    /// The model in a file, of whichever kind.
     fn load(path: &Path) -> Fallible<Self> {
-        match CharModel::is_in(path) {
-            true => CharModel::load(path).map(|(model, vocabulary)| Self::Characters(model, vocabulary)),
-            false => Forecaster::load(path).map(Self::Forecaster),
+        let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {NAME_ONE}"))?;
+        Self::of(&checkpoint).map_err(|error| format!("{}: {error}; {NAME_ONE}", path.display()).into())
+    }
+
+    fn of(checkpoint: &Checkpoint<f32>) -> Fallible<Self> {
+        match checkpoint.kind() {
+            forecaster::KIND => Forecaster::from_checkpoint(checkpoint).map(Self::Forecaster),
+            classifier::KIND => WordClassifier::from_checkpoint(checkpoint).map(Self::Words),
+            kind if kind.starts_with("char_lm ") => CharModel::from_checkpoint(checkpoint)
+                .map(|(model, vocabulary)| Self::Characters(model, vocabulary)),
+            kind => Err(format!("this is a checkpoint of {kind:?}, which answers no lines").into()),
         }
     }
 
@@ -128,6 +162,7 @@ impl Model {
         match self {
             Self::Forecaster(_) => seattle(),
             Self::Characters(..) => include_str!("main.rs").to_owned(),
+            Self::Words(_) => SOME_WORDS.to_owned(),
         }
     }
 }
@@ -136,19 +171,23 @@ fn default_place(folder: &Path) -> PathBuf {
     folder.join("forecast.safetensors")
 }
 
-/// The model in the folder, or a small one that is trained now and saved there.
-fn default_model(folder: &Path) -> Fallible<Forecaster> {
+/// The model in the folder, or a small one that is trained now and saved there; none where Ctrl-C came while
+/// it was trained.
+fn default_model(folder: &Path) -> Fallible<Option<Forecaster>> {
     let path = default_place(folder);
     if path.exists() {
-        return Forecaster::load(&path);
+        return Forecaster::load(&path).map(Some);
     }
     OutputFolder::open(folder)?;
     eprintln!("stream: there is no {}; a small model is trained and saved there", path.display());
     let choice = Choice { target: Some("temp"), others: None, time: None };
     let series = Series::read("seattle-temps.csv", SEATTLE.as_bytes(), &choice)?;
     let (forecaster, _) = learn(&Problem::new(&series, 72, 24, 24, "°F")?, &Options::default(), None)?;
+    if interrupt::requested() {
+        return Ok(None);
+    }
     forecaster.save(&path)?;
-    Ok(forecaster)
+    Ok(Some(forecaster))
 }
 
 /// The header and the last 60 days of the temperatures.
@@ -158,26 +197,14 @@ fn seattle() -> String {
     [&lines[..1], days].concat().join("\n")
 }
 
-/// The longest line that is read.
-const LONGEST_LINE: u64 = 1 << 16;
-
 /// Answers line after line until there are no more, or nobody reads the answers; how long each took.
-fn feed(mut input: impl BufRead, mut answers: Answers<'_>, format: Format) -> Fallible<Latencies> {
+fn feed(input: &Lines, mut answers: Answers<'_>, format: Format) -> Fallible<Latencies> {
     let mut output = io::stdout().lock();
     let (mut lines, mut steps) = (Latencies::default(), Latencies::default());
-    let (start, mut line) = (Instant::now(), Vec::new());
-    loop {
-        line.clear();
-        input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
-        if line.is_empty() {
-            break;
-        }
+    let start = Instant::now();
+    while let Some(line) = input.next()? {
         let come = Instant::now();
-        let whole = line.last() == Some(&b'\n') || (line.len() as u64) < LONGEST_LINE;
-        if !whole {
-            input.skip_until(b'\n')?;
-        }
-        let (answer, step) = answers.answer(whole.then_some(line.as_slice()))?;
+        let (answer, step) = answers.answer(line.as_deref())?;
         let written = writeln!(output, "{answer}").and_then(|()| output.flush());
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,

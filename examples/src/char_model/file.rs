@@ -15,11 +15,6 @@ const MAKE_ONE: &str =
     "`cargo run --release --example char_lm -- train` makes a checkpoint, --checkpoint names another";
 
 impl CharModel {
-    /// Whether a file is the checkpoint of such a model, whole and of this version.
-    pub fn is_in(path: &Path) -> bool {
-        Checkpoint::<f32>::load(path).is_ok_and(|checkpoint| checkpoint.kind().starts_with("char_lm "))
-    }
-
     /// The model of a checkpoint, the best one that the training has seen, and its characters.
     ///
     /// # Errors

@@ -114,10 +114,15 @@ impl Forecaster {
     /// A sentence for a file that is not there, is damaged, or holds something else.
     pub fn load(path: &Path) -> Fallible<Self> {
         let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {MAKE_ONE}"))?;
-        Self::of(&checkpoint).map_err(|error| format!("{}: {error}; {MAKE_ONE}", path.display()).into())
+        Self::from_checkpoint(&checkpoint)
+            .map_err(|error| format!("{}: {error}; {MAKE_ONE}", path.display()).into())
     }
 
-    fn of(checkpoint: &Checkpoint<f32>) -> Fallible<Self> {
+    /// [`Forecaster::load`] of a checkpoint that has been read.
+    ///
+    /// # Errors
+    /// A sentence for a checkpoint of something else.
+    pub fn from_checkpoint(checkpoint: &Checkpoint<f32>) -> Fallible<Self> {
         if checkpoint.kind() != KIND {
             return Err(format!("this is a model of kind {:?}, expected {KIND:?}", checkpoint.kind()).into());
         }

@@ -44,8 +44,12 @@ impl Problem {
         if parts.iter().any(|part| part.len() < 2) || cuts[0] < window + 2 * horizon {
             let needed =
                 ((window + 2 * horizon) as f64 / CUTS[0]).max((horizon + 2) as f64 / (1.0 - CUTS[1]));
+            let repeated = match series.repeated_rows {
+                0 => String::new(),
+                count => format!(" ({count} more have the time of a row before them and are left out)"),
+            };
             return Err(format!(
-                "{rows} rows are too few for a window of {window} and a horizon of {horizon}; \
+                "{rows} rows{repeated} are too few for a window of {window} and a horizon of {horizon}; \
                  at least {} are needed, or a smaller --window and --horizon",
                 needed.ceil()
             )
@@ -219,6 +223,9 @@ mod tests {
     #[test]
     fn too_few_rows_are_an_error() {
         let message = Problem::new(&series(30), 12, 6, 4, "").err().unwrap().to_string();
+        let repeated = Series { repeated_rows: 9, ..series(30) };
+        let again = Problem::new(&repeated, 12, 6, 4, "").err().unwrap().to_string();
+        assert!(again.starts_with("30 rows (9 more have the time of a row before them and"), "{again}");
         assert!(
             message.starts_with("30 rows are too few for a window of 12 and a horizon of 6; at least 54"),
             "{message}"

@@ -159,7 +159,7 @@ fn regular(table: &Table, times: &[Moment]) -> Fallible<(Vec<usize>, Option<Cloc
     }
     // The most frequent distance; of several, the smallest.
     let Some((&step, _)) = counts.iter().rev().max_by_key(|(_, count)| **count) else {
-        return Ok((vec![0], None));
+        return without_steps(table, times);
     };
     let mut rows = vec![0];
     for (row, &now) in minutes.iter().enumerate().skip(1) {
@@ -192,6 +192,23 @@ fn regular(table: &Table, times: &[Moment]) -> Fallible<(Vec<usize>, Option<Cloc
         rows.push(row);
     }
     Ok((rows, Some((times[0], step))))
+}
+
+/// The rows where no time comes after the one before: right for a row alone.
+fn without_steps(table: &Table, times: &[Moment]) -> Fallible<(Vec<usize>, Option<Clock>)> {
+    if times.len() == 1 {
+        return Ok((vec![0], None));
+    }
+    if let Some(row) = (1..times.len()).find(|&row| times[row].minutes() < times[row - 1].minutes()) {
+        let (place, found, before) = (place(table, row), times[row], times[row - 1]);
+        return Err(format!("{place}: {found} comes after {before}; sort the rows by time").into());
+    }
+    let (file, count) = (table.name(), times.len());
+    Err(format!(
+        "{file}: all {count} rows have the same time, {}; name a column whose times differ with --time",
+        times[0]
+    )
+    .into())
 }
 
 fn place(table: &Table, row: usize) -> String {
@@ -255,6 +272,16 @@ mod tests {
                 "date,a\n0001-01-01 00:00,1\n0001-01-01 00:01,2\n9999-01-01 00:00,2\n",
                 None,
                 "t.csv:4: more than half of the rows are missing up to here; cut the file to a part without such gaps",
+            ),
+            (
+                "date,a\n2010-01-01,1\n2010-01-01,2\n",
+                None,
+                "t.csv: all 2 rows have the same time, 2010-01-01 00:00; name a column whose times differ with --time",
+            ),
+            (
+                "date,a\n2010-01-02,1\n2010-01-02,2\n2010-01-01,2\n",
+                None,
+                "t.csv:4: 2010-01-01 00:00 comes after 2010-01-02 00:00; sort the rows by time",
             ),
             (
                 "date,a\nyesterday,1\n",

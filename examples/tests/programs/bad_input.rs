@@ -186,12 +186,14 @@ fn models_that_are_missing_damaged_or_of_another_kind() {
         (folder.file("flipped.safetensors", flipped), "damaged"),
         (folder.file("text.safetensors", "date,temp\n2010/01/01,4\n"), "not a whole safetensors file"),
         (folder.file("weights.safetensors", plain_weights()), "no checkpoint"),
-        (folder.file("other.safetensors", other_model()), "of kind \"a linear layer\""),
+        (folder.file("other.safetensors", other_model()), "\"a linear layer\""),
     ];
     let make_one = "`cargo run --release --example forecast` makes a model";
+    let name_one = "name a model that `forecast` or `names` has saved, or a checkpoint of `char_lm`";
     for (path, what) in cases {
         assert_refused("forecast", &["--load", &path, "--out", &out], &[&path, what, make_one]);
-        assert_refused("stream", &["--model", &path], &[&path, what, make_one]);
+        assert_refused("names", &["--load", &path, "lomi"], &[&path, what, "--example names` makes a model"]);
+        assert_refused("stream", &["--model", &path], &[&path, what, name_one]);
     }
     assert!(!Path::new(&none).exists());
     // A model for other columns, and a default model that is damaged.

@@ -192,8 +192,49 @@ fn a_training_in_parts_ends_as_one_without_a_break() {
     assert!(eval["characters"].as_u64().is_some_and(|count| count > 0 && count < characters), "{eval}");
     folder.refuses(
         "sample --checkpoint run.safetensors --prompt ß",
-        "--prompt: 'ß' is not a character of the model",
+        "--prompt: 'ß' is not a character of the model, which knows \" .abcdeghikmnorstw\"",
     );
+    folder.file("other.txt", "the sum");
+    folder.refuses(
+        "eval --checkpoint run.safetensors --text other.txt --all",
+        "other.txt: 'u' at position 5 is not a character of the model; name a text without it, or train on one",
+    );
+}
+
+/// Where the old place has no room, a training goes on in a new one.
+#[test]
+fn a_training_goes_on_in_another_place() {
+    let folder = folder_with_text("elsewhere");
+    succeeds(&folder.train("--steps 9"));
+    let whole = fs::read(folder.path("run.safetensors")).unwrap();
+    succeeds(&folder.train("--steps 4 --overwrite"));
+    let half = fs::read(folder.path("run.safetensors")).unwrap();
+    let command = "trap '' 25; ulimit -f 8; exec \"$0\" ";
+    let mut limited = Command::new("sh");
+    limited.current_dir(folder.path("")).env_remove("CARGO_MANIFEST_DIR").arg("-c");
+    let line = format!("train {SMALL} --steps 9 --resume");
+    let limited = limited.arg(format!("{command}{line}")).arg(program("char_lm")).output().unwrap();
+    let said = String::from_utf8_lossy(&limited.stderr);
+    assert_eq!(limited.status.code(), Some(2), "{said}");
+    assert!(said.contains("the checkpoint before it is whole: make room there, and go on with: "), "{said}");
+    let (_, elsewhere) = said.trim_end().split_once("To go on in another place: ").unwrap();
+    let elsewhere = elsewhere.replace("NEW", "new.safetensors");
+    let status = Command::new("sh").current_dir(folder.path("")).arg("-c").arg(elsewhere).output().unwrap();
+    succeeds(&status);
+    assert!(fs::read(folder.path("new.safetensors")).unwrap() == whole);
+    assert!(fs::read(folder.path("run.safetensors")).unwrap() == half);
+}
+
+#[test]
+fn a_picture_without_a_validation_is_not_drawn() {
+    let folder = folder_with_text("empty-plot");
+    let output = folder.train("--steps 3 --plot curve.svg");
+    succeeds(&output);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("curve.svg is not written: there was no validation to draw"), "{said}");
+    assert!(fs::metadata(folder.path("curve.svg")).is_err());
+    succeeds(&folder.train("--steps 4 --overwrite --eval-every 2 --plot curve.svg"));
+    assert!(fs::metadata(folder.path("curve.svg")).is_ok());
 }
 
 #[test]

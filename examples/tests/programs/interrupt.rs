@@ -157,6 +157,34 @@ fn a_run_without_arguments_says_how_to_go_on_too() {
     assert!(second >= first && again == command, "{first} {second} {again}");
 }
 
+/// A stream that waits for a line ends as at the end of its input.
+#[test]
+fn ctrl_c_ends_a_stream_with_its_figures() {
+    use std::io::{BufRead, BufReader, Write};
+    let folder = Folder::new("stream");
+    let (out, plot) = (folder.path("out"), folder.path("latencies.svg"));
+    let trained =
+        Command::new(program("names")).args(["--epochs", "1", "--count", "40", "--out", &out]).output();
+    succeeds(&trained.unwrap());
+    let mut command = Command::new(program("stream"));
+    command.args(["--model", &format!("{out}/names.safetensors"), "--plot", &plot]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"lomi\nkarohan\n1999\n").unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap());
+    let mut said = [String::new(), String::new(), String::new()];
+    said.iter_mut().for_each(|line| assert!(answers.read_line(line).unwrap() > 0));
+    assert!(said[..2].iter().all(|line| line.contains('\t')), "{said:?}");
+    assert!(said[2].starts_with("error: line 3: the word \"1999\" has '1'"), "{said:?}");
+    // The input stays open.
+    let output = interrupted(child);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("a line   p50 ") && said.contains("stream: 3 lines answered in "), "{said}");
+    assert!(fs::read_to_string(&plot).unwrap().contains("3 lines"));
+    drop(input);
+}
+
 #[test]
 fn ctrl_c_ends_a_measurement_and_a_sample() {
     let folder = folder_with_text("ends");
