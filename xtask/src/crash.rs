@@ -3,9 +3,11 @@
 //! A small `char_lm` trains once without a break. Then it trains again, with a checkpoint after every
 //! step, and is killed with SIGKILL at random moments, many of them in the midst of a write. At first it is
 //! killed before it has a checkpoint, a quarter as often as afterwards, and begins anew. Then the moments
-//! are spread over the whole run, the starts included, and each time it resumes from what is there. At the
-//! end the two checkpoints must be the same, byte for byte: weights, optimizer state, generator, best
-//! weights, losses.
+//! are spread over the whole run, and each time it resumes from what is there. What counts as a kill is one
+//! of a training that was under way, and as a resumed one what the program itself says: after which step it
+//! goes on. No step that was told of may be lost. Kills of a program that had not yet read its checkpoint are
+//! counted apart. At the end the two checkpoints must be the same, byte for byte: weights, optimizer state,
+//! generator, best weights, losses.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -60,40 +62,99 @@ fn crash(&Arguments { kills, seed }: &Arguments) -> Result<String, String> {
     println!("{} steps without a break in {:.1} s", quiet.steps, whole.as_secs_f64());
 
     let killed = Training { program, ..training("killed.safetensors") };
+    println!("moments drawn from seed {seed}; --seed takes another");
     let mut random = seed;
-    let (mut anew, mut resumed, mut finished) = (0, 0, 0);
-    while anew < kills.div_ceil(4) {
-        match killed.dies_after(first.mul_f64(fraction(&mut random)))? {
-            End::Without => anew += 1,
+    let mut tally = Tally::default();
+    while tally.anew < kills.div_ceil(4) {
+        let life = killed.dies_after(first.mul_f64(fraction(&mut random)))?;
+        match life.end {
+            End::Without => tally.anew += 1,
             End::With | End::Done => killed.forget()?,
         }
     }
     // On average a life is a start and its share of the steps.
     let longest_life = 2 * (first + whole.saturating_sub(first).div_f64(kills as f64));
-    let mut left = kills;
-    while left > 0 {
-        resumed += u64::from(killed.checkpoint.exists());
-        match killed.dies_after(longest_life.mul_f64(fraction(&mut random)))? {
-            End::With => left -= 1,
-            End::Without => anew += 1,
-            End::Done => {
-                // It was done before its time came: compare, and train anew.
-                same(&quiet, &killed)?;
-                finished += 1;
-                killed.forget()?;
-            }
+    while tally.kills < kills {
+        let life = killed.dies_after(longest_life.mul_f64(fraction(&mut random)))?;
+        tally.add(&life)?;
+        if let End::Done = life.end {
+            // It was done before its time came: compare, and train anew.
+            same(&quiet, &killed)?;
+            killed.forget()?;
         }
     }
     // What the last kill left is resumed too.
-    killed.finish()?;
-    resumed += 1;
+    tally.add(&Life { end: End::Done, resumed: killed.finish()? })?;
     same(&quiet, &killed)?;
     nothing_beside(folder.path())?;
-    println!("kills before there was a checkpoint, after which the training began anew: {anew}");
-    if finished > 0 {
-        println!("trainings that ended before their kill, with the same weights: {finished}");
+    tally.say();
+    Ok(format!("{kills} kills, {} resumed, weights identical", tally.resumed))
+}
+
+/// What became of the lives of a training.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    /// Kills of a training that was under way and had a checkpoint.
+    kills: u64,
+    /// Trainings that said that they go on from a checkpoint, each for the first time since a kill.
+    resumed: u64,
+    /// Kills of a program that had a checkpoint to go on from and had not yet read it.
+    unread: u64,
+    /// Kills before there was a checkpoint.
+    anew: u64,
+    /// Trainings that were done before their kill.
+    finished: u64,
+    /// The step that the checkpoint had when it was read last; none where there is no checkpoint.
+    step: Option<u64>,
+    /// Whether there is a checkpoint that should be resumed.
+    left: bool,
+}
+
+impl Tally {
+    /// Counts a life.
+    ///
+    /// # Errors
+    ///
+    /// If it went back behind the life before, or should have resumed and has not.
+    fn add(&mut self, life: &Life) -> Result<(), String> {
+        match (self.left, life.resumed) {
+            (true, Some(step)) => {
+                if let Some(before) = self.step.filter(|before| *before > step) {
+                    return Err(format!(
+                        "a training went on after step {step}, and the one before after {before}"
+                    ));
+                }
+                (self.step, self.left) = (Some(step), false);
+                self.resumed += 1;
+            }
+            (true, None) => match life.end {
+                End::With => {
+                    self.unread += 1;
+                    return Ok(());
+                }
+                End::Without => return Err("a kill has taken the checkpoint away".to_owned()),
+                End::Done => return Err("a training with a checkpoint has not resumed".to_owned()),
+            },
+            (false, Some(step)) => {
+                return Err(format!("there was no checkpoint to go on from after step {step}"));
+            }
+            (false, None) => {}
+        }
+        match life.end {
+            End::With => (self.kills, self.left) = (self.kills + 1, true),
+            End::Without => self.anew += 1,
+            End::Done => (self.finished, self.step) = (self.finished + 1, None),
+        }
+        Ok(())
     }
-    Ok(format!("{kills} kills, {resumed} resumed, weights identical"))
+
+    /// All but the last line.
+    fn say(&self) {
+        println!("kills before there was a checkpoint, after which the training began anew: {}", self.anew);
+        println!("kills of a program that had not yet read its checkpoint: {}", self.unread);
+        // The last one was to end so.
+        println!("trainings that ended before their kill, with the same weights: {}", self.finished - 1);
+    }
 }
 
 /// How long a training takes: up to its first checkpoint, and to its end.
@@ -102,7 +163,15 @@ struct Pace {
     whole: Duration,
 }
 
+/// The life of a training.
+struct Life {
+    end: End,
+    /// The step after which it went on, where it said so.
+    resumed: Option<u64>,
+}
+
 /// How the life of a training ended.
+#[derive(Clone, Copy)]
 enum End {
     /// Killed before it had a checkpoint.
     Without,
@@ -132,9 +201,9 @@ impl Training {
         command.spawn().map_err(|error| format!("cannot start {}: {error}", self.program.display()))
     }
 
-    /// Trains to the end.
-    fn finish(&self) -> Result<(), String> {
-        ended(self.start()?)
+    /// Trains to the end; the step after which it went on.
+    fn finish(&self) -> Result<Option<u64>, String> {
+        ended(self.start()?).map(|said| resumed_after(&said))
     }
 
     /// Trains to the end, and looks at the clock.
@@ -153,21 +222,21 @@ impl Training {
     }
 
     /// Starts or resumes the training and kills it after some time.
-    fn dies_after(&self, life: Duration) -> Result<End, String> {
+    fn dies_after(&self, life: Duration) -> Result<Life, String> {
         let mut child = self.start()?;
         sleep(life);
         if child.try_wait().map_err(cannot_wait)?.is_some() {
-            ended(child)?;
-            return Ok(End::Done);
+            return Ok(Life { end: End::Done, resumed: resumed_after(&ended(child)?) });
         }
         // On Unix this is SIGKILL, which no program can hear coming.
         child.kill().map_err(|error| format!("cannot kill it: {error}"))?;
-        let status = child.wait().map_err(cannot_wait)?;
-        Ok(match (status.success(), self.checkpoint.exists()) {
+        let output = child.wait_with_output().map_err(cannot_wait)?;
+        let end = match (output.status.success(), self.checkpoint.exists()) {
             (true, _) => End::Done, // between the look and the kill
             (false, true) => End::With,
             (false, false) => End::Without,
-        })
+        };
+        Ok(Life { end, resumed: resumed_after(&String::from_utf8_lossy(&output.stderr)) })
     }
 
     /// Removes the checkpoint.
@@ -177,14 +246,19 @@ impl Training {
     }
 }
 
-/// Waits for a training; what it says on standard error is the reason if it fails.
-fn ended(child: Child) -> Result<(), String> {
+/// Waits for a training; what it says on standard error, which is the reason if it fails.
+fn ended(child: Child) -> Result<String, String> {
     let output = child.wait_with_output().map_err(cannot_wait)?;
-    if output.status.success() {
-        return Ok(());
-    }
     let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        return Ok(said.into_owned());
+    }
     Err(format!("the training failed, {}: {}", output.status, said.trim_end()))
+}
+
+/// The step after which a training went on from its checkpoint, by what it said.
+fn resumed_after(said: &str) -> Option<u64> {
+    said.lines().find_map(|line| line.strip_prefix("goes on after step ")?.parse().ok())
 }
 
 fn cannot_wait(error: std::io::Error) -> String {
@@ -291,6 +365,35 @@ mod tests {
         assert!(moments.iter().all(|x| (0.0..1.0).contains(x)));
         let mean = moments.iter().sum::<f64>() / 1000.0;
         assert!((mean - 0.5).abs() < 0.05, "{mean}");
+    }
+
+    #[test]
+    fn a_resumed_training_is_one_that_says_so() {
+        assert_eq!(resumed_after("a warning\ngoes on after step 12\nstep 25: 3.1\n"), Some(12));
+        assert_eq!(resumed_after("step 25: 3.1\ngoes on after step \n"), None);
+        let lives = |lives: &[(End, Option<u64>)]| {
+            let mut tally = Tally::default();
+            for &(end, resumed) in lives {
+                tally.add(&Life { end, resumed })?;
+            }
+            Ok::<_, String>((tally.kills, tally.resumed, tally.unread, tally.anew, tally.finished))
+        };
+        use End::{Done, With, Without};
+        let good = [(Without, None), (With, None), (With, Some(3)), (With, None), (Done, Some(3))];
+        assert_eq!(lives(&good), Ok((2, 2, 1, 1, 1)));
+        // A kill may come before the first step and after the checkpoint was read.
+        assert_eq!(
+            lives(&[(With, None), (With, Some(0)), (Done, Some(0)), (With, None)]),
+            Ok((3, 2, 0, 0, 1))
+        );
+        for bad in [
+            &[(With, None), (With, Some(5)), (With, Some(4))][..], // steps are lost
+            &[(With, None), (Done, None)],                         // it began anew in silence
+            &[(With, None), (Without, None)],
+            &[(With, Some(3))],
+        ] {
+            assert!(lives(bad).is_err());
+        }
     }
 
     #[test]
