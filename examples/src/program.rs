@@ -66,6 +66,15 @@ pub fn advice(error: &(dyn error::Error + 'static)) -> Option<&'static str> {
     }
 }
 
+/// Reads a count of at least 1, for an option that `clap` parses.
+pub fn positive() -> impl Fn(&str) -> std::result::Result<usize, String> + Clone {
+    |text| match text.parse() {
+        Ok(0) => Err("expected at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
 /// The arguments of this run, for a line that goes on with it.
 pub fn arguments() -> Vec<String> {
     env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()

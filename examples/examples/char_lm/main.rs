@@ -7,31 +7,25 @@
 //! cargo run --release --example char_lm -- sample --prompt "It was" --temperature 0.7
 //! ```
 //!
-//! The story in order: `text` reads characters as numbers, `refrain_examples::char_model` is the
-//! network, `run` is one step of training and what a checkpoint of it holds, `training` the loop around
-//! it, `evaluation` measures, `sampling` writes, `options` says what can be asked for.
+//! The network, a step of its training and what a checkpoint of it holds stand in
+//! `refrain_examples::char_model`, for `stream` runs it too; `training` is the loop around the steps,
+//! `options` says what can be asked for.
 
-mod evaluation;
 mod options;
-mod run;
-mod sampling;
-mod text;
 mod training;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use refrain_examples::{
-    char_model::CharModel,
+    char_model::{self, CharModel, Evaluation, Text, evaluate},
     interrupt,
     program::{self, Fallible},
     screen,
 };
 use serde_json::{Value, json};
 
-use evaluation::{Evaluation, evaluate};
 use options::{Arguments, Command, EvalOptions, SampleOptions, TrainOptions};
-use text::Text;
 
 fn main() -> ExitCode {
     program::interruptible("char_lm", || run(&Arguments::parse()))
@@ -70,7 +64,7 @@ fn sample(options: &SampleOptions, quiet: bool) -> Fallible<Value> {
     let (model, vocabulary) = CharModel::load(&options.checkpoint)?;
     let mut written = String::new();
     let show = |text: &str| if quiet { Ok(()) } else { screen::show(text) };
-    sampling::sample(&model, &vocabulary, options, |letter| {
+    char_model::sample(&model, &vocabulary, &options.sampling, |letter| {
         written.push(letter);
         show(letter.encode_utf8(&mut [0; 4]))?;
         Ok(!interrupt::requested())

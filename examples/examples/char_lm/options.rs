@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, value_parser};
 use refrain_examples::{
-    char_model::{Cell, Sizes},
+    char_model::{Recipe, Sampling},
     checkpoint_file::CheckpointOptions,
-    identity::Settings,
+    program::positive,
 };
-use serde_json::Value;
 
 /// Where the checkpoint is unless somebody says otherwise.
 pub(crate) const CHECKPOINT: &str = "out/char_lm.safetensors";
@@ -53,50 +52,8 @@ pub(crate) struct TrainOptions {
     /// Steps from one checkpoint to the next
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u64).range(1..))]
     pub(crate) checkpoint_every: u64,
-    /// Steps from one validation to the next
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u64).range(1..))]
-    pub(crate) eval_every: u64,
-    /// How many characters of the validation text are looked at each time
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = positive())]
-    pub(crate) eval_chars: usize,
-    /// Stop after N validations in a row without improvement [default: never]
-    #[arg(long, value_name = "N")]
-    pub(crate) patience: Option<u64>,
-    /// The kind of recurrent layer
-    #[arg(long, value_enum, default_value_t = Cell::Gru)]
-    pub(crate) cell: Cell,
-    /// Recurrent layers
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive())]
-    pub(crate) layers: usize,
-    /// Hidden units of each layer
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = positive())]
-    pub(crate) hidden: usize,
-    /// Numbers for each character
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive())]
-    pub(crate) embedding: usize,
-    /// The part of the numbers that is dropped between layers, from 0 to 1
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
-    pub(crate) dropout: f64,
-    /// Parallel streams: the batch
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive())]
-    pub(crate) streams: usize,
-    /// Steps of a chunk: how far back the gradient reaches
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive())]
-    pub(crate) chunk: usize,
-    /// The learning rate of Adam; another one with --resume holds from there on [default: 0.002, with
-    /// --resume that of the checkpoint]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) lr: Option<f64>,
-    /// The largest norm of all gradients together; another one with --resume holds from there on
-    /// [default: 1, with --resume that of the checkpoint]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) clip: Option<f64>,
-    /// What to do where a loss or a gradient is not finite: end with an error, or leave the step out
-    #[arg(long, value_enum, default_value_t = OnDivergence::Stop)]
-    pub(crate) on_divergence: OnDivergence,
-    /// The seed of the initial weights and of dropout
-    #[arg(long, value_name = "N", default_value_t = 7)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) recipe: Recipe,
     /// Also write the weights that `sample` uses, the best ones so far, under PyTorch's names, with the
     /// model's options as metadata
     #[arg(long, value_name = "PATH")]
@@ -104,15 +61,6 @@ pub(crate) struct TrainOptions {
     /// Draw the losses as an SVG file
     #[arg(long, value_name = "PATH")]
     pub(crate) plot: Option<PathBuf>,
-}
-
-/// What to do about a loss or a gradient that is NaN or infinite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnDivergence {
-    /// End with an error
-    Stop,
-    /// Leave the weights as they are and go on with the next chunk, unless ten in a row are so
-    Skip,
 }
 
 /// The training of an example that is asked for nothing.
@@ -128,21 +76,6 @@ impl TrainOptions {
             _ => unreachable!("the arguments name the command train"),
         }
     }
-
-    /// The sizes of the model, for a vocabulary.
-    pub(crate) fn sizes(&self, characters: usize) -> Sizes {
-        let &Self { cell, layers, hidden, embedding, dropout, .. } = self;
-        Sizes { cell, layers, hidden, embedding, dropout, characters }
-    }
-
-    /// What must not change when a run resumes, beside model and text, under the names of the options.
-    pub(crate) fn settings(&self) -> Settings {
-        let Self { streams, chunk, seed, eval_every, eval_chars, .. } = *self;
-        let settings = [("streams", streams as u64), ("chunk", chunk as u64), ("seed", seed)];
-        let settings =
-            settings.into_iter().chain([("eval-every", eval_every), ("eval-chars", eval_chars as u64)]);
-        settings.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
-    }
 }
 
 /// What a sample is given.
@@ -151,21 +84,8 @@ pub(crate) struct SampleOptions {
     /// The checkpoint of a training
     #[arg(long, value_name = "PATH", default_value = CHECKPOINT)]
     pub(crate) checkpoint: PathBuf,
-    /// What the model is to continue [default: a new line, or the model's first character]
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) prompt: Option<String>,
-    /// How many characters it writes
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    pub(crate) length: usize,
-    /// 0 takes the likeliest character, 1 draws as the model says, more is bolder
-    #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
-    pub(crate) temperature: f64,
-    /// Draw from the K likeliest characters alone [default: from all]
-    #[arg(long, value_name = "K", value_parser = positive())]
-    pub(crate) top_k: Option<usize>,
-    /// The seed of the draws
-    #[arg(long, value_name = "N", default_value_t = 7)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) sampling: Sampling,
 }
 
 impl SampleOptions {
@@ -197,13 +117,4 @@ pub(crate) struct EvalOptions {
     /// Steps of a chunk
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = positive())]
     pub(crate) chunk: usize,
-}
-
-/// A count of at least 1.
-fn positive() -> impl Fn(&str) -> Result<usize, String> + Clone {
-    |text| match text.parse() {
-        Ok(0) => Err("expected at least 1".to_owned()),
-        Ok(count) => Ok(count),
-        Err(error) => Err(format!("{error}")),
-    }
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use refrain_examples::{
+    char_model::{Run, Step, Text},
     checkpoint_file::{CheckpointFile, cannot_resume},
     curve::Point,
     interrupt, memory, plot,
@@ -13,11 +14,7 @@ use refrain_nn::Module;
 use refrain_train::Verdict;
 use serde_json::{Value, json};
 
-use crate::{
-    options::{CHECKPOINT, TrainOptions},
-    run::{Run, Step},
-    text::Text,
-};
+use crate::options::{CHECKPOINT, TrainOptions};
 
 /// Trains until the steps are made, the validation no longer improves, or somebody interrupts. `words`
 /// are the arguments of the program, for the line that goes on with the training.
@@ -29,7 +26,7 @@ pub(crate) fn train(options: &TrainOptions, words: Vec<String>, quiet: bool) -> 
     let text = options.text.as_deref().map(|path| (path, "--text"));
     file.check_places(text.as_slice(), &others.into_iter().flatten().collect::<Vec<_>>())?;
     let text = Text::read(options.text.as_deref(), None)?;
-    let mut run = Run::new(options, &text)?;
+    let mut run = Run::new(&options.recipe, &text)?;
     let checkpoint = file.load()?;
     let changed = checkpoint.map_or(Ok(Vec::new()), |checkpoint| run.resume(&checkpoint));
     let changed = changed.map_err(cannot_resume)?;
@@ -73,7 +70,7 @@ pub(crate) fn train(options: &TrainOptions, words: Vec<String>, quiet: bool) -> 
         let speed = speed(step - first, run.characters_per_step(), spent);
         bar.set_message(format!("{bits:.3} bits{valid}, {speed:.0} char/s"));
         bar.inc(1);
-        if step % options.eval_every == 0 {
+        if step % options.recipe.eval_every == 0 {
             let (point, verdict) = run.look()?;
             let Point { training, validation, .. } = point;
             valid = format!(", valid {validation:.3}");
@@ -98,7 +95,7 @@ pub(crate) fn train(options: &TrainOptions, words: Vec<String>, quiet: bool) -> 
         plot::write(path, &plot::svg(&[run.curve.panel(title, "steps", "bits per character")], (900, 420))?)?;
     }
     if let (Some(path), None) = (&options.plot, drawn) {
-        let (path, every) = (path.display(), options.eval_every);
+        let (path, every) = (path.display(), options.recipe.eval_every);
         eprintln!("{path} is not written: there was no validation to draw, for --eval-every is {every}");
     }
     let step = run.step_count();

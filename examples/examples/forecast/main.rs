@@ -117,7 +117,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Fallible<()> {
     let start = Instant::now();
-    let (report, path) = match &arguments.load {
+    let (report, figures) = match &arguments.load {
         Some(model) => outlook(arguments, Forecaster::load(model)?)?,
         None => train(arguments)?,
     };
@@ -125,13 +125,14 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         format!("{:#}\n", report.json())
     } else {
         let seconds = start.elapsed().as_secs_f64();
-        format!("{}\nFigure: {}\nTime: {seconds:.1} s\n{}\n", report.text(), path.display(), report.end())
+        format!("{}\n{figures}\nTime: {seconds:.1} s\n{}\n", report.text(), report.end())
     };
     Ok(screen::show(&text)?)
 }
 
-/// Trains, tests, saves and loads a forecaster, and foretells what comes after the file.
-fn train(arguments: &Arguments) -> Fallible<(Report, PathBuf)> {
+/// Trains, tests, saves and loads a forecaster, and foretells what comes after the file; says where the
+/// figures are.
+fn train(arguments: &Arguments) -> Fallible<(Report, String)> {
     let others =
         arguments.columns.as_ref().map(|names| names.iter().filter(|name| !name.is_empty()).cloned());
     let others: Option<Vec<String>> = others.map(Iterator::collect);
@@ -166,11 +167,12 @@ fn train(arguments: &Arguments) -> Fallible<(Report, PathBuf)> {
     let outlook = Outlook::of(&loaded, series)?;
     plot::write(&path, &plot::svg(&figure::panels(&outlook, Some(&test)), (1120, 380))?)?;
     plot::write(&curve, &plot::svg(&figure::training(&outlook, &test), (900, 420))?)?;
-    Ok((Report { outlook, test: Some(test), model }, path))
+    let figures = format!("Figures: {}, {}", path.display(), curve.display());
+    Ok((Report { outlook, test: Some(test), model }, figures))
 }
 
 /// Foretells what comes after the file, with a saved forecaster.
-fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, PathBuf)> {
+fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, String)> {
     let columns = &forecaster.plan.columns;
     let choice = Choice {
         target: columns.first().map(String::as_str),
@@ -187,7 +189,7 @@ fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, P
     let outlook = Outlook::of(&forecaster, series)?;
     plot::write(&path, &plot::svg(&figure::panels(&outlook, None), (1120, 380))?)?;
     let model = arguments.load.clone().unwrap_or_default();
-    Ok((Report { outlook, test: None, model }, path))
+    Ok((Report { outlook, test: None, model }, format!("Figure: {}", path.display())))
 }
 
 fn read(arguments: &Arguments, choice: &Choice<'_>) -> Fallible<Series> {

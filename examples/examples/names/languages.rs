@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use rand::{Rng, RngExt, seq::IndexedRandom};
 
-use crate::words::Word;
+use refrain_examples::classifier::Word;
 
 /// The languages, by number.
 const LANGUAGES: [&str; 5] = ["lomi", "strenk", "harun", "dishu", "kelek"];

@@ -8,14 +8,13 @@
 //! cargo run --release --example names -- --load out/names.safetensors karohan
 //! ```
 //!
-//! The story in order: `languages` makes words by rules, `words` turns words into numbers,
-//! `refrain_examples::classifier` reads them in packed batches of like length, `report` says what came of
+//! The story in order: `languages` makes words by rules, `refrain_examples::classifier`
+//! turns words into numbers and reads them in packed batches of like length, `report` says what came of
 //! it. After each epoch there is a checkpoint, from which `--resume` goes on. Ctrl-C ends the training; what
 //! was learned until then is tested and saved as usual.
 
 mod languages;
 mod report;
-mod words;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,7 +27,7 @@ use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_data::Loader;
 use refrain_examples::{
     checkpoint_file::{CheckpointFile, CheckpointOptions},
-    classifier::{Classifier, Item, POOL, WordClassifier, lengths, optimizer},
+    classifier::{Classifier, Item, POOL, WordClassifier, Words, lengths, optimizer},
     identity::Identity,
     plot,
     program::{self, Fallible, OutputFolder},
@@ -39,7 +38,6 @@ use refrain_nn::Module;
 use serde_json::json;
 
 use report::{Padding, Report};
-use words::Words;
 
 const ABOUT_CSV: &str = "\
 The CSV file has a header and a line for each word, with its label. Without one, the words are of five

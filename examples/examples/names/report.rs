@@ -4,15 +4,13 @@ use std::path::PathBuf;
 
 use refrain_examples::{
     Result,
-    classifier::{Answer, likeliest},
+    classifier::{Answer, Words, likeliest},
     heatmap::Heatmap,
     program::Fallible,
     training::History,
 };
 use refrain_metrics::ConfusionMatrix;
 use serde_json::{Value, json};
-
-use crate::words::Words;
 
 /// The share of a padded batch that is padding.
 pub(crate) struct Padding {

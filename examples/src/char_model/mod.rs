@@ -1,7 +1,17 @@
 //! A character model: an embedding of characters, recurrent layers, and a score for each next character.
 //! `char_lm` trains it, `stream` runs it too.
+//!
+//! In order: a [`Text`] is characters as numbers, a [`Recipe`] says how to make and train a [`CharModel`], a
+//! [`Run`] is a training between two steps and what a checkpoint of it holds, [`evaluate`] measures,
+//! [`sample`] writes.
 
+mod evaluation;
 mod file;
+mod recipe;
+mod run;
+mod sample;
+mod saving;
+mod text;
 
 use std::fmt;
 
@@ -12,6 +22,12 @@ use refrain_nn::{Embedding, GRU, LSTM, LSTMState, Linear, Module, RNN, Stream, m
 use refrain_tensor::Tensor;
 
 use crate::program::Fallible;
+
+pub use evaluation::{Evaluation, evaluate};
+pub use recipe::{OnDivergence, Recipe};
+pub use run::{Run, Step};
+pub use sample::{Sampling, sample};
+pub use text::Text;
 
 /// The kinds of recurrent layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

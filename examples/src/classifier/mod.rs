@@ -3,6 +3,7 @@
 
 mod file;
 mod network;
+mod words;
 
 use refrain_data::Vocabulary;
 use refrain_tensor::Tensor;
@@ -11,6 +12,7 @@ use crate::program::Fallible;
 
 pub use file::KIND;
 pub use network::{Classifier, POOL, lengths, optimizer};
+pub use words::{Word, Words};
 
 /// A word as the network takes it: a number for each letter, `[letters]`, and the number of its class.
 pub type Item = (Tensor<usize>, usize);

@@ -7,20 +7,24 @@ use refrain_metrics::bits_per_character;
 use refrain_nn::CrossEntropyLoss;
 use refrain_tensor::Tensor;
 
-use refrain_examples::{char_model::CharModel, program::Fallible};
+use super::CharModel;
+use crate::program::Fallible;
 
 /// What a measurement found.
-#[derive(Clone, Copy)]
-pub(crate) struct Evaluation {
+#[derive(Clone, Copy, Debug)]
+pub struct Evaluation {
     /// The mean of −log₂ of the probability that the model gives to each next character.
-    pub(crate) bits: f64,
+    pub bits: f64,
     /// How many characters were foretold.
-    pub(crate) count: usize,
+    pub count: usize,
 }
 
 /// Measures over the first `most` characters of a text, in parallel streams with the state carried, as
 /// long as `go_on` says so.
-pub(crate) fn evaluate(
+///
+/// # Errors
+/// Where the text has no next character to foretell.
+pub fn evaluate(
     model: &CharModel,
     text: &Tensor<u16>,
     (streams, chunk): (usize, usize),

@@ -1,19 +1,46 @@
 //! Text that the model writes.
 
+use clap::Args;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_data::Vocabulary;
-use refrain_examples::{char_model::CharModel, program::Fallible, sampling::draw};
 
-use crate::options::SampleOptions;
+use super::CharModel;
+use crate::{
+    program::{Fallible, positive},
+    sampling::draw,
+};
 
 /// How many characters a message holds.
 const MOST_SHOWN: usize = 200;
 
+/// What to write.
+#[derive(Args, Clone, Debug)]
+pub struct Sampling {
+    /// What the model is to continue [default: a new line, or the model's first character]
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// How many characters it writes
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub length: usize,
+    /// 0 takes the likeliest character, 1 draws as the model says, more is bolder
+    #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// Draw from the K likeliest characters alone [default: from all]
+    #[arg(long, value_name = "K", value_parser = positive())]
+    pub top_k: Option<usize>,
+    /// The seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+}
+
 /// Gives `show` the prompt, and then each character as it is drawn, until that says no.
-pub(crate) fn sample(
+///
+/// # Errors
+/// A temperature or a prompt that will not do, and those of `show`.
+pub fn sample(
     model: &CharModel,
     vocabulary: &Vocabulary,
-    options: &SampleOptions,
+    options: &Sampling,
     mut show: impl FnMut(char) -> Fallible<bool>,
 ) -> Fallible<()> {
     if !options.temperature.is_finite() || options.temperature < 0.0 {

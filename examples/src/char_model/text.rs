@@ -1,18 +1,19 @@
-//! A text as numbers: one for each character.
+//! [`Text`]: a text as numbers, one for each character.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use refrain_data::Vocabulary;
 use refrain_tensor::Tensor;
 
-use refrain_examples::program::Fallible;
+use crate::program::Fallible;
 
-/// A text as the indices of its characters.
-pub(crate) struct Text {
+/// A text as the indices of its characters. Its last tenth is for validation.
+#[derive(Clone, Debug)]
+pub struct Text {
     /// What it is called.
-    pub(crate) name: String,
+    pub name: String,
     /// The characters, each once.
-    pub(crate) vocabulary: Vocabulary,
+    pub vocabulary: Vocabulary,
     /// Two bytes for each character, `[characters]`: a text needs little more memory than its file.
     indices: Tensor<u16>,
     /// A checksum of the indices.
@@ -21,7 +22,11 @@ pub(crate) struct Text {
 
 impl Text {
     /// A file, or the sources and documents of the workspace. Without a vocabulary, it has its own.
-    pub(crate) fn read(path: Option<&Path>, vocabulary: Option<Vocabulary>) -> Fallible<Self> {
+    ///
+    /// # Errors
+    /// A sentence for a file that cannot be read, is empty, is not UTF-8, or has a character that the vocabulary
+    /// has not.
+    pub fn read(path: Option<&Path>, vocabulary: Option<Vocabulary>) -> Fallible<Self> {
         let (name, text) = match path {
             Some(path) => (path.display().to_string(), file(path)?),
             None => ("the workspace".to_owned(), workspace()?),
@@ -56,17 +61,23 @@ impl Text {
     }
 
     /// All of it.
-    pub(crate) fn all(&self) -> Tensor<u16> {
+    pub fn all(&self) -> Tensor<u16> {
         self.indices.clone()
     }
 
     /// The first nine tenths.
-    pub(crate) fn training(&self) -> Fallible<Tensor<u16>> {
+    ///
+    /// # Errors
+    /// None: they are there.
+    pub fn training(&self) -> Fallible<Tensor<u16>> {
         Ok(self.indices.narrow(0, 0, self.boundary())?)
     }
 
     /// The last tenth.
-    pub(crate) fn validation(&self) -> Fallible<Tensor<u16>> {
+    ///
+    /// # Errors
+    /// None: it is there.
+    pub fn validation(&self) -> Fallible<Tensor<u16>> {
         let boundary = self.boundary();
         Ok(self.indices.narrow(0, boundary, self.indices.numel() - boundary)?)
     }
@@ -76,7 +87,7 @@ impl Text {
     }
 
     /// Tells the text from others.
-    pub(crate) fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self) -> String {
         format!("{} characters, checksum {:08x}", self.indices.numel(), self.checksum)
     }
 }

@@ -1,38 +1,42 @@
-//! Labelled words as numbers.
+//! [`Words`]: labelled words as numbers.
 
 use rand::Rng;
 use refrain_data::{Table, Vocabulary, random_split};
-use refrain_examples::{
-    classifier::{Code, Item},
-    program::Fallible,
-};
+
+use super::{Code, Item};
+use crate::program::Fallible;
 
 /// A word and what it is.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Word {
+pub struct Word {
     /// The word.
-    pub(crate) text: String,
+    pub text: String,
     /// Its class.
-    pub(crate) label: String,
+    pub label: String,
 }
 
 /// Words in three parts, and the numbers of their letters and classes.
-pub(crate) struct Words {
-    pub(crate) code: Code,
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// The numbers of letters and classes.
+    pub code: Code,
     /// The words to learn from.
-    pub(crate) learning: Vec<Item>,
+    pub learning: Vec<Item>,
     /// The words to choose the best epoch by.
-    pub(crate) validation: Vec<Item>,
+    pub validation: Vec<Item>,
     /// The words to be tested on.
-    pub(crate) test: Vec<Item>,
+    pub test: Vec<Item>,
 }
 
 /// More classes than this cannot be read in a picture, and are no classes as a rule.
 const MOST_LABELS: usize = 100;
 
 impl Words {
-    /// Reads the columns `word` and `label` of a CSV file.
-    pub(crate) fn read(file: &str, bytes: &[u8], word: &str, label: &str) -> Fallible<Vec<Word>> {
+    /// Reads the columns `word` and `label` of a CSV file; errors call it `file`.
+    ///
+    /// # Errors
+    /// A sentence that names the file and, where there is one, the line.
+    pub fn read(file: &str, bytes: &[u8], word: &str, label: &str) -> Fallible<Vec<Word>> {
         let table = Table::from_reader(file, bytes)?;
         let (texts, labels) = (table.text(word)?, table.text(label)?);
         for (column, texts, what) in [(word, texts, "word"), (label, labels, "label")] {
@@ -51,7 +55,10 @@ impl Words {
     }
 
     /// Deals the words out at random: 70 % to learn from, 15 % to choose by, 15 % to test on.
-    pub(crate) fn new(words: &[Word], rng: &mut impl Rng) -> Fallible<Self> {
+    ///
+    /// # Errors
+    /// Too few words, and too many labels.
+    pub fn new(words: &[Word], rng: &mut impl Rng) -> Fallible<Self> {
         let labels = Vocabulary::sorted(words.iter().map(|word| word.label.clone()));
         if labels.len() < 2 || words.len() < 20 {
             let (words, labels) = (words.len(), labels.len());
@@ -83,12 +90,15 @@ impl Words {
     }
 
     /// That these words, which somebody asks for, have letters that can be learned.
-    pub(crate) fn check(&self, asked: &[String]) -> Fallible<()> {
+    ///
+    /// # Errors
+    /// A sentence about the first that has not.
+    pub fn check(&self, asked: &[String]) -> Fallible<()> {
         asked.iter().try_for_each(|word| self.code.check(word))
     }
 
     /// Tells the words and how they are dealt out from others.
-    pub(crate) fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self) -> String {
         let parts = [&self.learning, &self.validation, &self.test];
         let mut crc = crc32fast::Hasher::new();
         let mut push = |number: usize| crc.update(&(number as u64).to_le_bytes());

@@ -5,13 +5,15 @@ use refrain_optim::Optimizer;
 use refrain_train::{Checkpoint, TruncatedBPTT};
 use serde_json::Value;
 
-use refrain_examples::{curve::Curve, program::Fallible};
-
 use super::Run;
+use crate::{curve::Curve, program::Fallible};
 
 impl Run<'_> {
     /// All of it in a checkpoint.
-    pub(crate) fn checkpoint(&self) -> Fallible<Checkpoint<f32>> {
+    ///
+    /// # Errors
+    /// None for a run that was built.
+    pub fn checkpoint(&self) -> Fallible<Checkpoint<f32>> {
         let mut checkpoint = self.identity.checkpoint(&self.model);
         checkpoint.set_optimizer(&self.adam, &self.model)?;
         checkpoint.set_rng("dropout", &self.rng)?;
@@ -27,12 +29,15 @@ impl Run<'_> {
 
     /// Goes on from a checkpoint of the same model, text and settings. Says which of the options that may
     /// change have changed.
-    pub(crate) fn resume(&mut self, checkpoint: &Checkpoint<f32>) -> Fallible<Vec<String>> {
+    ///
+    /// # Errors
+    /// A sentence about what differs, or is missing.
+    pub fn resume(&mut self, checkpoint: &Checkpoint<f32>) -> Fallible<Vec<String>> {
         self.identity.check(checkpoint)?;
         checkpoint.load_model(&self.identity.kind, &mut self.model)?;
         checkpoint.load_optimizer(&mut self.adam, &self.model)?;
         let before = [("--lr", self.adam.learning_rate()), ("--clip", checkpoint.entry("clip")?)];
-        let now = [self.options.lr, self.options.clip];
+        let now = [self.recipe.lr, self.recipe.clip];
         let [lr, clip] = [0, 1].map(|k| now[k].unwrap_or(before[k].1));
         self.adam.set_learning_rate(lr);
         self.clip = clip;
@@ -49,12 +54,12 @@ impl Run<'_> {
     }
 
     /// The weights that count: the best so far, or where there was no validation yet, those of now.
-    pub(crate) fn best_weights(&self) -> StateDict<f32> {
+    pub fn best_weights(&self) -> StateDict<f32> {
         self.watch.best().map_or_else(|| StateDict::of(&self.model), |best| best.weights.clone())
     }
 
     /// The options of the model and of the run as metadata for the weights alone.
-    pub(crate) fn metadata(&self) -> refrain_weights::Metadata {
+    pub fn metadata(&self) -> refrain_weights::Metadata {
         let mut settings = self.identity.settings.clone();
         settings.insert("lr".to_owned(), self.adam.learning_rate().into());
         settings.insert("clip".to_owned(), self.clip.into());
