@@ -80,8 +80,7 @@ fn steps(names: &[String], properties: &Properties) -> Result<Vec<Step>, Failure
         }
     };
     let step = |name: &str, arguments: &[&str]| properties.step(name, arguments);
-    let mut steps =
-        vec![step("unit and property tests", &["test", "--tests"]).with(packages())];
+    let mut steps = vec![step("unit and property tests", &["test", "--tests"]).with(packages())];
     // Cargo refuses `--doc` for packages of which none has a library.
     let documented: Vec<&Crate> =
         chosen.iter().copied().filter(|member| member.has_library_target()).collect();
