@@ -158,10 +158,13 @@ impl OutputFolder {
     }
 
     fn for_option(path: &Path, option: &'static str) -> Result<Self> {
-        let probe = path.join(format!(".{}.probe", std::process::id()));
-        let tried = fs::create_dir_all(path)
-            .and_then(|()| fs::write(&probe, []))
-            .and_then(|()| fs::remove_file(&probe));
+        // One name for all: what a killed program leaves, the next one takes away.
+        let probe = path.join(".refrain-probe");
+        let removed = || match fs::remove_file(&probe) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()), // another one took it away
+            removed => removed,
+        };
+        let tried = fs::create_dir_all(path).and_then(|()| fs::write(&probe, [])).and_then(|()| removed());
         tried.map_err(|cause| Error::Folder { path: path.to_owned(), option, cause })?;
         Ok(Self(path.to_owned()))
     }
@@ -222,6 +225,10 @@ mod tests {
     fn a_folder_is_made_and_left_empty() {
         let top = std::env::temp_dir().join(format!("refrain-program-{}", std::process::id()));
         let folder = OutputFolder::open(&top.join("deep")).unwrap();
+        assert_eq!(fs::read_dir(top.join("deep")).unwrap().count(), 0);
+        // What a killed program may leave is gone after the next look.
+        fs::write(folder.file(".refrain-probe"), "").unwrap();
+        OutputFolder::open(&top.join("deep")).unwrap();
         assert_eq!(fs::read_dir(top.join("deep")).unwrap().count(), 0);
         fs::write(folder.file("a"), "x").unwrap();
         let message = OutputFolder::open(&folder.file("a")).unwrap_err().to_string();
