@@ -5,6 +5,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`answers`] | what a saved model says to the lines that it is fed |
 //! | [`apart`] | that no file of a program takes the place of another one |
 //! | [`bars`] | groups of horizontal bars, as an SVG file |
 //! | [`calendar`] | dates, leap years, the day of the year |
@@ -15,6 +16,8 @@
 //! | [`identity`] | what a training is told from others by, in its checkpoint |
 //! | [`inside`] | states and gradient norms of a recurrent layer, as tables and panels |
 //! | [`interrupt`] | Ctrl-C as a wish to end |
+//! | [`latencies`] | how long answers took: percentiles and a histogram |
+//! | [`lines`] | those of an input, as they come |
 //! | [`memory`] | the most memory that this process has had |
 //! | [`parallel`] | independent runs on several threads, their results in order |
 //! | [`forecaster`] | a network that foretells a series, and its file |
@@ -30,6 +33,7 @@
 //! | [`training`] | epochs until it no longer gets better |
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod apart;
 pub mod bars;
 pub mod calendar;
@@ -43,6 +47,8 @@ pub mod heatmap;
 pub mod identity;
 pub mod inside;
 pub mod interrupt;
+pub mod latencies;
+pub mod lines;
 pub mod memory;
 pub mod moment;
 pub mod parallel;

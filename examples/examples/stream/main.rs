@@ -9,45 +9,33 @@
 //! ```
 //!
 //! The model is one that `forecast` or `names` saved, or a checkpoint of `char_lm`. Where there is none, a
-//! small forecaster is trained first, which takes some seconds. `lines` reads, `answers` gives each line its
-//! answer, from `rows` of numbers, from the `characters` of a text or from `words`; `latencies` keeps how
-//! long that took. Rows and characters cost a step of the network each, and the state is carried on. A word
-//! is read from both ends, so each line is run as a whole. Ctrl-C ends the program as the end of the input
-//! does.
+//! small forecaster is trained first, which takes some seconds; `model` finds or makes it. What a model says
+//! to a line stands beside the model in `refrain_examples`: the `RowReader` of a forecaster, the `LineReader`
+//! of a character model and the `WordReader` of a classifier. Rows and characters cost a step of the network
+//! each, and the state is carried on. A word is read from both ends, so each line is run as a whole. Ctrl-C
+//! ends the program as the end of the input does.
 
-mod answers;
-mod characters;
-mod latencies;
-mod lines;
-mod rows;
-mod words;
+mod model;
 
 use std::{
     io::{self, Cursor, IsTerminal, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
     time::Instant,
 };
 
 use clap::Parser;
-use refrain_data::Vocabulary;
 use refrain_examples::{
+    answers::{Answers, Format},
     apart::keep_apart,
-    char_model::CharModel,
-    classifier::{self, WordClassifier},
-    forecaster::{self, Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
-    interrupt, plot,
+    latencies::Latencies,
+    lines::Lines,
+    plot,
     program::{self, Fallible, OutputFolder},
 };
-use refrain_train::Checkpoint;
 use serde_json::json;
 
-use answers::{Answers, Format};
-use characters::Characters;
-use latencies::Latencies;
-use lines::Lines;
-use rows::Rows;
-use words::Words;
+use model::Model;
 
 const ABOUT_LINES: &str = "\
 To a model of `forecast` a line holds the values of the model's columns, separated by commas, the target first. If the first line
@@ -91,39 +79,22 @@ fn main() -> ExitCode {
     program::interruptible("stream", || run(&Arguments::parse()))
 }
 
-/// A model that answers lines.
-enum Model {
-    Forecaster(Forecaster),
-    Characters(CharModel, Vocabulary),
-    Words(WordClassifier),
-}
-
-const NAME_ONE: &str =
-    "name a model that `forecast` or `names` has saved, or a checkpoint of `char_lm`, with --model";
-
-/// Words by the rules of `names`, one of each kind, and one that no model knows.
-const SOME_WORDS: &str = "lomipave\nstenkkrart\nharudosan\nkehideris\ndokisahen\nrodanehur\n1999\n";
-
 fn run(arguments: &Arguments) -> Fallible<()> {
     if let Some(plot) = &arguments.plot {
         OutputFolder::of_file(plot, "--plot")?;
-        let default = default_place(&arguments.out);
+        let default = model::default_place(&arguments.out);
         let model = arguments.model.as_deref().map_or((default.as_path(), "--out"), |path| (path, "--model"));
         keep_apart(&[model], &[(plot, "--plot")])?;
     }
     let model = match &arguments.model {
         Some(path) => Model::load(path)?,
-        None => match default_model(&arguments.out)? {
-            Some(forecaster) => Model::Forecaster(forecaster),
+        None => match Model::in_folder(&arguments.out)? {
+            Some(model) => model,
             None => return Ok(()),
         },
     };
     let format = if arguments.json { Format::Json } else { Format::Text };
-    let answers = match &model {
-        Model::Forecaster(forecaster) => Answers::new(Rows::new(forecaster)?, format),
-        Model::Characters(model, vocabulary) => Answers::new(Characters::new(model, vocabulary)?, format),
-        Model::Words(classifier) => Answers::new(Words::new(classifier), format),
-    };
+    let answers = model.answers(format)?;
     let of_terminal = io::stdin().is_terminal() && !arguments.demo;
     if of_terminal {
         eprintln!("stream: standard input is a terminal; lines of its own are fed instead (--demo)");
@@ -138,63 +109,6 @@ fn run(arguments: &Arguments) -> Fallible<()> {
         plot::write(path, &plot::svg(&[latencies.panel()], (900, 420))?)?;
     }
     Ok(())
-}
-
-impl Model {
-    /// The model in a file, of whichever kind.
-    fn load(path: &Path) -> Fallible<Self> {
-        let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {NAME_ONE}"))?;
-        Self::of(&checkpoint).map_err(|error| format!("{}: {error}; {NAME_ONE}", path.display()).into())
-    }
-
-    fn of(checkpoint: &Checkpoint<f32>) -> Fallible<Self> {
-        match checkpoint.kind() {
-            forecaster::KIND => Forecaster::from_checkpoint(checkpoint).map(Self::Forecaster),
-            classifier::KIND => WordClassifier::from_checkpoint(checkpoint).map(Self::Words),
-            kind if kind.starts_with("char_lm ") => CharModel::from_checkpoint(checkpoint)
-                .map(|(model, vocabulary)| Self::Characters(model, vocabulary)),
-            kind => Err(format!("this is a checkpoint of {kind:?}, which answers no lines").into()),
-        }
-    }
-
-    /// Lines to show what it does.
-    fn demo(&self) -> String {
-        match self {
-            Self::Forecaster(_) => seattle(),
-            Self::Characters(..) => include_str!("main.rs").to_owned(),
-            Self::Words(_) => SOME_WORDS.to_owned(),
-        }
-    }
-}
-
-fn default_place(folder: &Path) -> PathBuf {
-    folder.join("forecast.safetensors")
-}
-
-/// The model in the folder, or a small one that is trained now and saved there; none where Ctrl-C came while
-/// it was trained.
-fn default_model(folder: &Path) -> Fallible<Option<Forecaster>> {
-    let path = default_place(folder);
-    if path.exists() {
-        return Forecaster::load(&path).map(Some);
-    }
-    OutputFolder::open(folder)?;
-    eprintln!("stream: there is no {}; a small model is trained and saved there", path.display());
-    let choice = Choice { target: Some("temp"), others: None, time: None };
-    let series = Series::read("seattle-temps.csv", SEATTLE.as_bytes(), &choice)?;
-    let (forecaster, _) = learn(&Problem::new(&series, 72, 24, 24, "°F")?, &Options::default(), None)?;
-    if interrupt::requested() {
-        return Ok(None);
-    }
-    forecaster.save(&path)?;
-    Ok(Some(forecaster))
-}
-
-/// The header and the last 60 days of the temperatures.
-fn seattle() -> String {
-    let lines: Vec<&str> = SEATTLE.lines().collect();
-    let days = &lines[lines.len() - 60 * 24..];
-    [&lines[..1], days].concat().join("\n")
 }
 
 /// Answers line after line until there are no more, or nobody reads the answers; how long each took.

@@ -3,10 +3,11 @@
 //!
 //! In order: a [`Text`] is characters as numbers, a [`Recipe`] says how to make and train a [`CharModel`], a
 //! [`Run`] is a training between two steps and what a checkpoint of it holds, [`evaluate`] measures,
-//! [`sample`] writes.
+//! [`sample`] writes. A [`LineReader`] is fed a text line by line.
 
 mod evaluation;
 mod file;
+mod line_reader;
 mod recipe;
 mod run;
 mod sample;
@@ -24,6 +25,7 @@ use refrain_tensor::Tensor;
 use crate::program::Fallible;
 
 pub use evaluation::{Evaluation, evaluate};
+pub use line_reader::LineReader;
 pub use recipe::{OnDivergence, Recipe};
 pub use run::{Run, Step};
 pub use sample::{Sampling, sample};

@@ -3,6 +3,7 @@
 
 mod file;
 mod network;
+mod word_reader;
 mod words;
 
 use refrain_data::Vocabulary;
@@ -12,6 +13,7 @@ use crate::program::Fallible;
 
 pub use file::KIND;
 pub use network::{Classifier, POOL, lengths, optimizer};
+pub use word_reader::WordReader;
 pub use words::{Word, Words};
 
 /// A word as the network takes it: a number for each letter, `[letters]`, and the number of its class.

@@ -3,12 +3,13 @@
 //!
 //! In order: a [`Series`] is the rows of a CSV file, a [`Problem`] cuts it into windows and parts,
 //! [`learn`] trains a [`Forecaster`], which is a [`Network`] and the [`Plan`] by which it is fed; and
-//! a [`Live`] one takes a row at a time.
+//! a [`Live`] one takes a row at a time, a [`RowReader`] the line of a row.
 
 mod learning;
 mod live;
 mod plan;
 mod problem;
+mod row_reader;
 mod series;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ pub use learning::{Options, Training, learn};
 pub use live::Live;
 pub use plan::Plan;
 pub use problem::Problem;
+pub use row_reader::RowReader;
 pub use series::{Choice, Clock, SEATTLE, Series};
 
 /// What the file of a forecaster says it is.

@@ -1,30 +1,31 @@
-//! Lines that are words, answered by what they are.
+//! [`WordReader`]: lines that are words, answered by what they are.
 
 use std::{collections::BTreeMap, time::Instant};
 
-use refrain_examples::{
-    classifier::{Answer, WordClassifier},
-    program::Fallible,
-};
 use serde_json::{Value, json};
 
-use crate::answers::{Reader, Reply};
+use super::{Answer, WordClassifier};
+use crate::{
+    answers::{Reader, Reply},
+    program::Fallible,
+};
 
 /// A classifier that reads words. It reads a word from both ends, so it cannot go step by step as letters
 /// come: each line is a sequence of its own, and the whole word is run.
-pub(crate) struct Words<'m> {
+pub struct WordReader<'m> {
     classifier: &'m WordClassifier,
     /// How many words were taken for each class.
     counts: BTreeMap<String, u64>,
 }
 
-impl<'m> Words<'m> {
-    pub(crate) fn new(classifier: &'m WordClassifier) -> Self {
+impl<'m> WordReader<'m> {
+    /// A classifier before its first word.
+    pub fn new(classifier: &'m WordClassifier) -> Self {
         Self { classifier, counts: BTreeMap::new() }
     }
 }
 
-impl Reader for Words<'_> {
+impl Reader for WordReader<'_> {
     fn read(&mut self, line: &str) -> Fallible<Reply> {
         let word = line.trim();
         if let Err(why) = self.classifier.code.check(word) {
@@ -51,9 +52,9 @@ impl Reader for Words<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classifier::{Classifier, Code};
     use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
     use refrain_data::Vocabulary;
-    use refrain_examples::classifier::{Classifier, Code};
 
     #[test]
     fn a_word_is_answered_by_one_label_however_the_line_ends() {
@@ -63,7 +64,7 @@ mod tests {
         };
         let network = Classifier::new(3, 4, 2, &mut Xoshiro256PlusPlus::seed_from_u64(7)).unwrap();
         let classifier = WordClassifier { code, network };
-        let mut words = Words::new(&classifier);
+        let mut words = WordReader::new(&classifier);
         let mut answers = Vec::new();
         for line in ["abba\n", "abba\r\n", " abba"] {
             let Reply::Answer(text, value, step) = words.read(line).unwrap() else { panic!("{line:?}") };

@@ -1,22 +1,22 @@
-//! Lines that are rows of a series, answered by forecasts.
+//! [`RowReader`]: lines that are rows of a series, answered by forecasts.
 
 use std::time::Instant;
 
-use refrain_examples::{
-    forecaster::{Forecaster, Live},
-    program::Fallible,
-};
 use refrain_metrics::RunningMean;
 use serde_json::{Value, json};
 
-use crate::answers::{Reader, Reply};
+use super::{Forecaster, Live};
+use crate::{
+    answers::{Reader, Reply},
+    program::Fallible,
+};
 
 /// Further from the mean than so many deviations, of what the model has learned from, no value is a
 /// measurement.
 const MOST_DEVIATIONS: f64 = 1000.0;
 
 /// A forecaster that reads rows.
-pub(crate) struct Rows {
+pub struct RowReader {
     live: Live,
     /// Mean and deviation of each column, as the model has learned them.
     usual: Vec<(f64, f64)>,
@@ -31,8 +31,12 @@ pub(crate) struct Rows {
     error: RunningMean,
 }
 
-impl Rows {
-    pub(crate) fn new(forecaster: &Forecaster) -> Fallible<Self> {
+impl RowReader {
+    /// A forecaster before its first row.
+    ///
+    /// # Errors
+    /// Those of [`Forecaster::live`].
+    pub fn new(forecaster: &Forecaster) -> Fallible<Self> {
         let scaler = &forecaster.plan.scaler;
         let usual = scaler.mean().iter().map(f64::from).zip(scaler.scale().iter().map(f64::from));
         Ok(Self {
@@ -120,7 +124,7 @@ impl Rows {
     }
 }
 
-impl Reader for Rows {
+impl Reader for RowReader {
     fn read(&mut self, line: &str) -> Fallible<Reply> {
         let fields: Vec<&str> = line.trim_end().split(',').map(str::trim).collect();
         if self.fields.is_none() {
@@ -154,8 +158,8 @@ fn is_missing(field: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use refrain_examples::forecaster::{Choice, Options, Problem, Series, learn};
-    use refrain_examples::training::Patience;
+    use crate::forecaster::{Choice, Options, Problem, Series, learn};
+    use crate::training::Patience;
 
     /// A small model for a wave.
     fn forecaster() -> Forecaster {
@@ -173,7 +177,7 @@ mod tests {
         let forecaster = forecaster();
         let good: Vec<String> = (0..20).map(|k| format!("{}", 50 + k % 7)).collect();
         let run = |absurd: &[&str]| {
-            let mut rows = Rows::new(&forecaster).unwrap();
+            let mut rows = RowReader::new(&forecaster).unwrap();
             let mut answers = Vec::new();
             for (place, line) in good.iter().enumerate() {
                 if place == 12 {
@@ -188,7 +192,7 @@ mod tests {
             (answers, rows.sum())
         };
         assert_eq!(run(&["1e300", "-1e30", "inf", "-9999999", "warm", "9e99999"]), run(&[]));
-        let mut rows = Rows::new(&forecaster).unwrap();
+        let mut rows = RowReader::new(&forecaster).unwrap();
         let Reply::Refusal(why) = rows.read("1e30").unwrap() else { panic!("1e30 is taken") };
         assert!(
             why.contains("1e30 is more than 1000 deviations from what the model has learned from"),

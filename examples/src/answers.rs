@@ -1,19 +1,25 @@
-//! From a line to an answer.
+//! Lines in, answers out: what a saved model says to each line that it is fed.
+//!
+//! A [`Reader`] stands beside the model that it reads for:
+//! [`RowReader`](crate::forecaster::RowReader), [`LineReader`](crate::char_model::LineReader) and
+//! [`WordReader`](crate::classifier::WordReader). `stream` feeds them.
 
 use std::{str, time::Duration};
 
-use refrain_examples::program::Fallible;
+use crate::program::Fallible;
 use serde_json::{Value, json};
 
 /// How an answer is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// As a person reads it.
     Text,
+    /// As an object on a line of its own.
     Json,
 }
 
 /// A model that lines are read to.
-pub(crate) trait Reader {
+pub trait Reader {
     /// What it says to a line.
     ///
     /// # Errors
@@ -25,7 +31,8 @@ pub(crate) trait Reader {
 }
 
 /// What a model says to a line.
-pub(crate) enum Reply {
+#[derive(Debug)]
+pub enum Reply {
     /// An answer as text and as JSON, and how long the model took where it was asked.
     Answer(String, Value, Option<Duration>),
     /// Why there is none; it is as if the line had not come.
@@ -33,16 +40,18 @@ pub(crate) enum Reply {
 }
 
 /// Lines with their numbers, and their answers.
-pub(crate) struct Answers<'m> {
-    pub(crate) reader: Box<dyn Reader + 'm>,
+pub struct Answers<'m> {
+    /// What answers them.
+    pub reader: Box<dyn Reader + 'm>,
     format: Format,
     lines: u64,
     /// How many lines could not be read.
-    pub(crate) errors: u64,
+    pub errors: u64,
 }
 
 impl<'m> Answers<'m> {
-    pub(crate) fn new(reader: impl Reader + 'm, format: Format) -> Self {
+    /// Answers to lines that are yet to come.
+    pub fn new(reader: impl Reader + 'm, format: Format) -> Self {
         Self { reader: Box::new(reader), format, lines: 0, errors: 0 }
     }
 
@@ -51,7 +60,7 @@ impl<'m> Answers<'m> {
     ///
     /// # Errors
     /// Those of [`Reader::read`].
-    pub(crate) fn answer(&mut self, line: Option<&[u8]>) -> Fallible<(String, Option<Duration>)> {
+    pub fn answer(&mut self, line: Option<&[u8]>) -> Fallible<(String, Option<Duration>)> {
         self.lines += 1;
         let reply = match line.map(str::from_utf8) {
             Some(Ok(text)) => self.reader.read(text.trim_start_matches('\u{feff}'))?,

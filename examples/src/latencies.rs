@@ -1,18 +1,28 @@
-//! How long answers took.
+//! [`Latencies`]: how long answers took.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
 };
 
-use refrain_examples::plot::{Axis, Panel, Series, Shape, colors};
+use crate::plot::{Axis, Panel, Series, Shape, colors};
 use refrain_metrics::{Result, quantiles};
 use serde_json::{Value, json};
 
 /// Durations, of which the latest are kept for percentiles, and of all the longest: a stream that
 /// runs for months needs no more memory than one that runs for minutes.
-#[derive(Default)]
-pub(crate) struct Latencies {
+///
+/// ```
+/// use std::time::Duration;
+/// let mut latencies = refrain_examples::latencies::Latencies::default();
+/// for microseconds in [30, 10, 20] {
+///     latencies.push(Duration::from_micros(microseconds));
+/// }
+/// assert_eq!(latencies.text()?, "p50 20.0 µs, p90 28.0 µs, p99 29.8 µs, max 30.0 µs");
+/// # Ok::<(), refrain_metrics::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Latencies {
     /// In microseconds.
     latest: VecDeque<f64>,
     longest: f64,
@@ -27,7 +37,7 @@ const KEPT: usize = 1 << 17;
 
 impl Latencies {
     /// Keeps one more.
-    pub(crate) fn push(&mut self, duration: Duration) {
+    pub fn push(&mut self, duration: Duration) {
         let microseconds = duration.as_secs_f64() * 1e6;
         if self.latest.len() == KEPT {
             self.latest.pop_front();
@@ -38,7 +48,7 @@ impl Latencies {
     }
 
     /// How many there were.
-    pub(crate) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.count
     }
 
@@ -50,7 +60,7 @@ impl Latencies {
     }
 
     /// The latest as a histogram over their logarithms.
-    pub(crate) fn panel(&self) -> Panel {
+    pub fn panel(&self) -> Panel {
         let mut bars: BTreeMap<i64, u64> = BTreeMap::new();
         for duration in &self.latest {
             *bars.entry((duration.max(1e-3).log10() * BARS).floor() as i64).or_default() += 1;
@@ -74,13 +84,19 @@ impl Latencies {
     }
 
     /// In microseconds, to be read.
-    pub(crate) fn text(&self) -> Result<String> {
+    ///
+    /// # Errors
+    /// None: the percentiles are between 0 and 1.
+    pub fn text(&self) -> Result<String> {
         let [p50, p90, p99, max] = self.figures()?;
         Ok(format!("p50 {p50:.1} µs, p90 {p90:.1} µs, p99 {p99:.1} µs, max {max:.1} µs"))
     }
 
     /// In microseconds; null where there are none.
-    pub(crate) fn json(&self) -> Result<Value> {
+    ///
+    /// # Errors
+    /// None: the percentiles are between 0 and 1.
+    pub fn json(&self) -> Result<Value> {
         let [p50, p90, p99, max] = self.figures()?;
         Ok(json!({ "p50": p50, "p90": p90, "p99": p99, "max": max }))
     }

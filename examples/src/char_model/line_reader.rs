@@ -1,19 +1,19 @@
-//! Lines of a text, answered by how surprising they are.
+//! [`LineReader`]: lines of a text, answered by how surprising they are.
 
 use std::time::Instant;
 
 use refrain_data::Vocabulary;
-use refrain_examples::{
-    char_model::{CharModel, Writer},
-    program::Fallible,
-};
 use refrain_metrics::bits_per_character;
 use serde_json::{Value, json};
 
-use crate::answers::{Reader, Reply};
+use super::{CharModel, Writer};
+use crate::{
+    answers::{Reader, Reply},
+    program::Fallible,
+};
 
 /// A character model that reads a text line by line, and carries its state from line to line.
-pub(crate) struct Characters<'m> {
+pub struct LineReader<'m> {
     writer: Writer<'m>,
     vocabulary: &'m Vocabulary,
     /// The end of a line, where the model knows it.
@@ -24,8 +24,12 @@ pub(crate) struct Characters<'m> {
     sum: (f64, u64),
 }
 
-impl<'m> Characters<'m> {
-    pub(crate) fn new(model: &'m CharModel, vocabulary: &'m Vocabulary) -> Fallible<Self> {
+impl<'m> LineReader<'m> {
+    /// A model and the characters that it knows, before the first line.
+    ///
+    /// # Errors
+    /// Those of [`CharModel::writer`].
+    pub fn new(model: &'m CharModel, vocabulary: &'m Vocabulary) -> Fallible<Self> {
         let mut writer = model.writer()?;
         let end = vocabulary.index(&'\n').ok();
         // The first line stands behind an end of a line, like every other.
@@ -34,7 +38,7 @@ impl<'m> Characters<'m> {
     }
 }
 
-impl Reader for Characters<'_> {
+impl Reader for LineReader<'_> {
     fn read(&mut self, line: &str) -> Fallible<Reply> {
         let line = line.strip_suffix('\n').unwrap_or(line);
         let line = line.strip_suffix('\r').unwrap_or(line);
@@ -81,9 +85,9 @@ fn surprise(logits: &[f32], class: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::char_model::{Cell, Sizes};
     use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
     use refrain_autograd::Tape;
-    use refrain_examples::char_model::{Cell, Sizes};
     use refrain_nn::CrossEntropyLoss;
     use refrain_tensor::Tensor;
 
@@ -100,7 +104,7 @@ mod tests {
     #[test]
     fn lines_cost_the_bits_of_the_whole_text() {
         let (model, vocabulary) = (model(4), Vocabulary::from_chars("\nabc").unwrap());
-        let mut reader = Characters::new(&model, &vocabulary).unwrap();
+        let mut reader = LineReader::new(&model, &vocabulary).unwrap();
         let mut total = 0.0;
         for (line, characters) in [("abba\n", 5), ("\r\n", 1), ("caab", 5)] {
             let (bits, count) = bits(reader.read(line).unwrap());
@@ -127,7 +131,7 @@ mod tests {
     #[test]
     fn a_model_without_ends_of_lines_has_nothing_to_say_of_its_first_character() {
         let (model, vocabulary) = (model(2), Vocabulary::from_chars("ab").unwrap());
-        let mut reader = Characters::new(&model, &vocabulary).unwrap();
+        let mut reader = LineReader::new(&model, &vocabulary).unwrap();
         assert!(matches!(reader.read("\n").unwrap(), Reply::Answer(text, ..) if text == "-"));
         assert_eq!(bits(reader.read("ab\n").unwrap()).1, 1);
         assert_eq!(bits(reader.read("ab\n").unwrap()).1, 2);

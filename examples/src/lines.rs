@@ -1,4 +1,4 @@
-//! Lines of an input, until there are no more or somebody interrupts.
+//! [`Lines`]: those of an input, until there are no more or somebody interrupts.
 
 use std::{
     io::{self, BufRead, BufReader, Read},
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use refrain_examples::interrupt;
+use crate::interrupt;
 
 /// The longest line that is read.
 const LONGEST: u64 = 1 << 16;
@@ -19,13 +19,15 @@ const AHEAD: usize = 16;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A line with its end, or none where it is too long to be read.
-pub(crate) type Line = Option<Vec<u8>>;
+pub type Line = Option<Vec<u8>>;
 
 /// Lines as they come. A thread of its own reads them, for nothing ends a read that waits for input.
-pub(crate) struct Lines(Receiver<io::Result<Line>>);
+#[derive(Debug)]
+pub struct Lines(Receiver<io::Result<Line>>);
 
 impl Lines {
-    pub(crate) fn of(input: impl Read + Send + 'static) -> Self {
+    /// The lines of an input, which is read from now on.
+    pub fn of(input: impl Read + Send + 'static) -> Self {
         let (send, come) = sync_channel(AHEAD);
         thread::spawn(move || {
             let mut input = BufReader::new(input);
@@ -40,7 +42,10 @@ impl Lines {
     }
 
     /// The next line; none at the end of the input, and after Ctrl-C.
-    pub(crate) fn next(&self) -> io::Result<Option<Line>> {
+    ///
+    /// # Errors
+    /// Where the input cannot be read; no line comes after that.
+    pub fn next(&self) -> io::Result<Option<Line>> {
         while !interrupt::requested() {
             match self.0.recv_timeout(LOOK) {
                 Ok(line) => return line.map(Some),
