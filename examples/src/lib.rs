@@ -31,6 +31,7 @@
 //! | [`shapes`] | that a file's tensors have the shapes that its settings make |
 //! | [`text_table`] | an aligned table |
 //! | [`training`] | epochs until it no longer gets better |
+//! | [`training_files`] | where a program that trains a model leaves its files |
 #![forbid(unsafe_code)]
 
 pub mod answers;
@@ -60,6 +61,7 @@ pub mod screen;
 pub mod shapes;
 pub mod text_table;
 pub mod training;
+pub mod training_files;
 
 pub use error::{Error, Result};
 

@@ -160,6 +160,9 @@ pub enum Shape {
 /// The height of the title and the legend of a panel, in pixels.
 const HEAD: u32 = 62;
 
+/// The size of a panel that has a file to itself, in pixels.
+const ALONE: (u32, u32) = (900, 420);
+
 /// The color of titles and labels.
 pub(crate) const INK: RGBColor = RGBColor(40, 40, 40);
 
@@ -254,6 +257,14 @@ impl Panel {
         }
         Ok(())
     }
+}
+
+/// Writes a file that shows one panel alone, as [`write()`] does.
+///
+/// # Errors
+/// [`Error::Draw`] and [`Error::File`].
+pub fn write_panel(path: &Path, panel: Panel) -> Result<()> {
+    write(path, &svg(&[panel], ALONE)?)
 }
 
 /// Writes a text to a file in a folder that is there, as an

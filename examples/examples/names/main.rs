@@ -8,10 +8,10 @@
 //! cargo run --release --example names -- --load out/names.safetensors karohan
 //! ```
 //!
-//! The story in order: `languages` makes words by rules, `refrain_examples::classifier`
-//! turns words into numbers and reads them in packed batches of like length, `report` says what came of
-//! it. After each epoch there is a checkpoint, from which `--resume` goes on. Ctrl-C ends the training; what
-//! was learned until then is tested and saved as usual.
+//! The story in order: `languages` makes words by rules, `refrain_examples::classifier` turns words into
+//! numbers, reads them in packed batches of like length and is tested, `report` says what came of it. After
+//! each epoch there is a checkpoint, from which `--resume` goes on. Ctrl-C ends the training; what was
+//! learned until then is tested and saved as usual.
 
 mod languages;
 mod report;
@@ -24,20 +24,19 @@ use std::{
 
 use clap::{Parser, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-use refrain_data::Loader;
 use refrain_examples::{
-    checkpoint_file::{CheckpointFile, CheckpointOptions},
-    classifier::{Classifier, Item, POOL, WordClassifier, Words, lengths, optimizer},
-    identity::Identity,
+    checkpoint_file::CheckpointOptions,
+    classifier::{Options, Test, WordClassifier, Words, learn},
     plot,
-    program::{self, Fallible, OutputFolder},
+    program::{self, Fallible},
     screen,
-    training::{self, Epoch, History, Keeper, Learner, Patience},
+    training::Patience,
+    training_files::TrainingFiles,
 };
 use refrain_nn::Module;
 use serde_json::json;
 
-use report::{Padding, Report};
+use report::Report;
 
 const ABOUT_CSV: &str = "\
 The CSV file has a header and a line for each word, with its label. Without one, the words are of five
@@ -145,87 +144,32 @@ fn train(arguments: &Arguments, start: Instant) -> Fallible<String> {
     };
     let words = Words::new(&words, &mut rng)?;
     words.check(&arguments.words)?;
-    let out = OutputFolder::open(&arguments.out)?;
-    let [model, path, curve] =
-        ["names.safetensors", "names.svg", "names_training.svg"].map(|name| out.file(name));
-    let default = out.file("names_training.safetensors");
-    let mut file = CheckpointFile::of_this_run("names", &arguments.place, &default);
-    let csv = arguments.csv.as_deref().map(|path| (path, "--csv"));
-    file.check_places(csv.as_slice(), &[(&model, "--out"), (&path, "--out"), (&curve, "--out")])?;
-
-    let (mut learner, history) = learn(arguments, &words, rng, &mut file)?;
-    let batch_size = usize::from(arguments.batch_size);
-    let padding = padding(&words, batch_size, &mut learner.rng)?;
-    let classifier = WordClassifier { code: words.code.clone(), network: learner.model };
-    let (probabilities, log_loss) = answers(&classifier.network, &words.test, words.code.labels.len())?;
-    classifier.save(&model).map_err(|error| file.is_whole(error))?;
+    let mut files = TrainingFiles::open("names", &arguments.out, arguments.csv.as_deref(), &arguments.place)?;
+    let options = Options {
+        hidden: arguments.hidden.into(),
+        batch_size: arguments.batch_size.into(),
+        learning_rate: arguments.learning_rate,
+        how_long: Patience { epochs: arguments.epochs.into(), patience: arguments.patience },
+        seed: arguments.seed,
+    };
+    let (classifier, training) = learn(&words, &options, rng, Some(&mut files.checkpoint))?;
+    let test = Test::of(&classifier, &words)?;
+    classifier.save(&files.model).map_err(|error| files.checkpoint.is_whole(error))?;
     let report = Report {
         parameters: classifier.network.parameter_count(),
-        history,
-        padding,
-        matrix: report::matrix(&words, &probabilities)?,
-        log_loss,
-        answers: WordClassifier::load(&model)?.classify(&arguments.words)?,
-        model,
+        training,
+        test,
+        answers: WordClassifier::load(&files.model)?.classify(&arguments.words)?,
+        model: files.model,
     };
-    plot::write(&path, &report.picture()?)?;
-    let panel = report.history.curve.panel("How the training went", "epochs", "loss, nats");
-    plot::write(&curve, &plot::svg(&[panel], (900, 420))?)?;
+    plot::write(&files.figure, &report.picture()?)?;
+    let curve = &report.training.history.curve;
+    plot::write_panel(&files.curve, curve.panel("How the training went", "epochs", "loss, nats"))?;
     if arguments.json {
         return Ok(format!("{:#}\n", report.json()));
     }
     let seconds = start.elapsed().as_secs_f64();
-    let (figures, path, end) = (report.text(&words), path.display(), report.end());
-    Ok(format!("{figures}\nFigures: {path}, {}\nTime: {seconds:.1} s\n{end}\n", curve.display()))
-}
-
-/// A network that has learned the words, and how that went.
-fn learn(
-    arguments: &Arguments,
-    words: &Words,
-    mut rng: Xoshiro256PlusPlus,
-    file: &mut CheckpointFile,
-) -> Fallible<(Learner<Classifier>, History)> {
-    let Arguments { hidden, learning_rate, batch_size, seed, .. } = *arguments;
-    let settings = [
-        ("hidden", hidden.into()),
-        ("learning-rate", learning_rate.into()),
-        ("batch-size", batch_size.into()),
-        ("seed", seed.into()),
-    ];
-    let identity = Identity {
-        kind: "names training, version 1".to_owned(),
-        about: vec![("data", words.fingerprint())],
-        settings: settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-    };
-    let (letters, classes) = (words.code.letter_count(), words.code.labels.len());
-    let model = Classifier::new(letters, usize::from(hidden), classes, &mut rng)?;
-    let mut learner = Learner { model, optimizer: optimizer(learning_rate), rng };
-    let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
-    let keeper = Some(Keeper { file, identity });
-    let history = training::train(&mut learner, how_long, "validation loss", keeper, |learner, epoch| {
-        let Learner { model, optimizer, rng } = learner;
-        let learning = model.learn(&words.learning, usize::from(batch_size), optimizer, (epoch, rng))?;
-        let (_, validation) = answers(model, &words.validation, classes)?;
-        Ok(Epoch { learning, validation })
-    })?;
-    Ok((learner, history))
-}
-
-/// The probabilities of the classes for each word, row after row, and their log loss.
-fn answers(network: &Classifier, items: &[Item], classes: usize) -> Fallible<(Vec<f32>, f64)> {
-    let (words, outcomes): (Vec<_>, Vec<usize>) = items.iter().cloned().unzip();
-    let probabilities = network.probabilities(&words)?;
-    let loss = refrain_metrics::log_loss(&probabilities, classes, &outcomes)?;
-    Ok((probabilities, loss))
-}
-
-/// What padding would cost, with and without batches of like length.
-fn padding(words: &Words, batch_size: usize, rng: &mut Xoshiro256PlusPlus) -> Fallible<Padding> {
-    let lengths = lengths(&words.learning);
-    let loader = || Loader::new(&words.learning, batch_size);
-    Ok(Padding {
-        shuffled: loader()?.shuffled(rng)?.padding_share(&lengths)?,
-        bucketed: loader()?.bucketed(&lengths, POOL, rng)?.padding_share(&lengths)?,
-    })
+    let (text, end) = (report.text(&words), report.end());
+    let (figure, curve) = (files.figure.display(), files.curve.display());
+    Ok(format!("{text}\nFigures: {figure}, {curve}\nTime: {seconds:.1} s\n{end}\n"))
 }

@@ -4,45 +4,20 @@ use std::path::PathBuf;
 
 use refrain_examples::{
     Result,
-    classifier::{Answer, Words, likeliest},
+    classifier::{Answer, Padding, Test, Training, Words},
     heatmap::Heatmap,
-    program::Fallible,
-    training::History,
 };
-use refrain_metrics::ConfusionMatrix;
 use serde_json::{Value, json};
-
-/// The share of a padded batch that is padding.
-pub(crate) struct Padding {
-    /// With batches as a shuffle makes them.
-    pub(crate) shuffled: f64,
-    /// With batches of like length.
-    pub(crate) bucketed: f64,
-}
 
 /// What there is to tell.
 pub(crate) struct Report {
     pub(crate) parameters: usize,
-    pub(crate) history: History,
-    pub(crate) padding: Padding,
-    /// Of the test words.
-    pub(crate) matrix: ConfusionMatrix,
-    /// Of the test words, in nats.
-    pub(crate) log_loss: f64,
+    pub(crate) training: Training,
+    pub(crate) test: Test,
     /// The words that the user asked for.
     pub(crate) answers: Vec<Answer>,
     /// Where the model is.
     pub(crate) model: PathBuf,
-}
-
-/// The test words by what they are and what they are taken for.
-pub(crate) fn matrix(words: &Words, probabilities: &[f32]) -> Fallible<ConfusionMatrix> {
-    let classes = words.code.labels.len();
-    let forecasts: Vec<usize> = probabilities.chunks_exact(classes).map(|row| likeliest(row).0).collect();
-    let outcomes: Vec<usize> = words.test.iter().map(|&(_, class)| class).collect();
-    let mut matrix = ConfusionMatrix::new(classes)?.named(words.code.labels.tokens().iter().cloned())?;
-    matrix.update(&forecasts, &outcomes)?;
-    Ok(matrix)
 }
 
 /// The words that somebody asked for, one a line.
@@ -62,7 +37,8 @@ pub(crate) fn json(answers: &[Answer]) -> Vec<Value> {
 impl Report {
     /// The whole story.
     pub(crate) fn text(&self, words: &Words) -> String {
-        let Self { parameters, history, padding, matrix, log_loss, answers, model } = self;
+        let Self { parameters, training: Training { history, padding }, test, answers, model } = self;
+        let Test { matrix, log_loss } = test;
         let [learning, validation, test] = [&words.learning, &words.validation, &words.test].map(Vec::len);
         let (epochs, best, asked) = (history.curve.0.len(), history.best, lines(answers));
         let model = model.display();
@@ -84,33 +60,36 @@ impl Report {
 
     /// The last line.
     pub(crate) fn end(&self) -> String {
-        let right = 100.0 * self.matrix.accuracy();
-        self.history.end(format!("names: {right:.1} % of {} test words right", self.matrix.count()))
+        let matrix = &self.test.matrix;
+        let (right, count) = (100.0 * matrix.accuracy(), matrix.count());
+        self.training.history.end(format!("names: {right:.1} % of {count} test words right"))
     }
 
     /// The figures of the text.
     pub(crate) fn json(&self) -> Value {
+        let Training { history, padding: Padding { shuffled, bucketed } } = &self.training;
+        let Test { matrix, log_loss } = &self.test;
         json!({
             "parameters": self.parameters,
-            "epochs": self.history.curve.0.len(),
-            "best_epoch": self.history.best,
-            "resume": self.history.resume(),
+            "epochs": history.curve.0.len(),
+            "best_epoch": history.best,
+            "resume": history.resume(),
             "model": self.model.display().to_string(),
-            "padding_share": { "shuffled": self.padding.shuffled, "bucketed": self.padding.bucketed },
-            "classes": self.matrix.names(),
-            "confusion": self.matrix.rows().collect::<Vec<_>>(),
-            "accuracy": self.matrix.accuracy(),
-            "macro_f1": self.matrix.macro_average().f1,
-            "log_loss": self.log_loss,
+            "padding_share": { "shuffled": shuffled, "bucketed": bucketed },
+            "classes": matrix.names(),
+            "confusion": matrix.rows().collect::<Vec<_>>(),
+            "accuracy": matrix.accuracy(),
+            "macro_f1": matrix.macro_average().f1,
+            "log_loss": log_loss,
             "words": json(&self.answers),
         })
     }
 
     /// The confusion matrix.
     pub(crate) fn picture(&self) -> Result<String> {
-        let title =
-            format!("{} test words, {:.1} % right", self.matrix.count(), 100.0 * self.matrix.accuracy());
-        let (names, counts) = (self.matrix.names(), self.matrix.rows().collect());
+        let matrix = &self.test.matrix;
+        let title = format!("{} test words, {:.1} % right", matrix.count(), 100.0 * matrix.accuracy());
+        let (names, counts) = (matrix.names(), matrix.rows().collect());
         Heatmap { title, rows: "what it was", columns: "what the network said", names, counts }.svg()
     }
 }

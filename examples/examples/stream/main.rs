@@ -106,7 +106,7 @@ fn run(arguments: &Arguments) -> Fallible<()> {
     };
     let latencies = feed(&lines, answers, format)?;
     if let Some(path) = &arguments.plot {
-        plot::write(path, &plot::svg(&[latencies.panel()], (900, 420))?)?;
+        plot::write_panel(path, latencies.panel())?;
     }
     Ok(())
 }

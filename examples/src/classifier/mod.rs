@@ -1,7 +1,13 @@
 //! A network that says of which class a word is, with all that it needs to be rebuilt from its file.
 //! `names` trains it, `stream` runs it.
+//!
+//! In order: [`Words`] are labelled words as numbers, in parts; [`learn`] trains a [`WordClassifier`], which
+//! is a [`Classifier`] and the [`Code`] in which it is asked; a [`Test`] says how often it is right; a
+//! [`WordReader`] is fed a word a line.
 
+mod evaluation;
 mod file;
+mod learning;
 mod network;
 mod word_reader;
 mod words;
@@ -11,8 +17,10 @@ use refrain_tensor::Tensor;
 
 use crate::program::Fallible;
 
+pub use evaluation::Test;
 pub use file::KIND;
-pub use network::{Classifier, POOL, lengths, optimizer};
+pub use learning::{Options, Padding, Training, learn};
+pub use network::Classifier;
 pub use word_reader::WordReader;
 pub use words::{Word, Words};
 
@@ -104,7 +112,7 @@ impl WordClassifier {
 }
 
 /// The likeliest class, and its probability.
-pub fn likeliest(row: &[f32]) -> (usize, f32) {
+fn likeliest(row: &[f32]) -> (usize, f32) {
     let best = row.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
     best.unwrap_or((0, f32::NAN))
 }

@@ -18,7 +18,7 @@ const WEIGHT_DECAY: f64 = 0.05;
 const MAX_GRADIENT_NORM: f64 = 1.0;
 
 /// How many batches are sorted by length at a time.
-pub const POOL: usize = 20;
+pub(super) const POOL: usize = 20;
 
 /// Reads a word from both ends: letters → vectors → a bidirectional GRU → the classes.
 #[derive(Debug)]
@@ -98,12 +98,12 @@ impl Classifier {
 }
 
 /// The number of letters of each word.
-pub fn lengths(items: &[Item]) -> Vec<usize> {
+pub(super) fn lengths(items: &[Item]) -> Vec<usize> {
     items.iter().map(|(letters, _)| letters.numel()).collect()
 }
 
 /// The optimizer that it learns with.
-pub fn optimizer(learning_rate: f64) -> AdamW<f32> {
+pub(super) fn optimizer(learning_rate: f64) -> AdamW<f32> {
     AdamW::new(learning_rate).weight_decay(WEIGHT_DECAY)
 }
 
