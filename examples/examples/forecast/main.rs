@@ -8,11 +8,10 @@
 //! cargo run --release --example forecast -- --load out/forecast.safetensors
 //! ```
 //!
-//! What is trained stands in `refrain_examples::forecaster`, for `stream` runs it too; `report` and
-//! `figure` say what came of it. After each epoch there is a checkpoint, from which `--resume` goes on. Ctrl-C
+//! What is trained stands in `refrain_examples::forecaster`, for `stream` runs it too; `report`
+//! says what came of it. After each epoch there is a checkpoint, from which `--resume` goes on. Ctrl-C
 //! ends the training; what was learned until then is tested and saved as usual.
 
-mod figure;
 mod report;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
@@ -20,20 +19,24 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 use clap::{Parser, value_parser};
 use refrain_examples::{
     apart::{Named, keep_apart},
-    checkpoint_file::{CheckpointFile, CheckpointOptions},
-    forecaster::{Choice, Forecaster, Options, Problem, SEATTLE, Series, learn},
+    checkpoint_file::CheckpointOptions,
+    forecaster::{Choice, Forecaster, Options, Outlook, Problem, SEATTLE, Series, Test, learn},
     plot,
     program::{self, Fallible, OutputFolder},
     screen,
     training::Patience,
+    training_files::TrainingFiles,
 };
 
-use report::{Outlook, Report, Test};
+use report::Report;
 
 const ABOUT_CSV: &str = "\
 The CSV file has a header, a column of numbers to be foretold, and a row for each step of time. With a
 column of times (YYYY-MM-DD HH:MM) rows that are missing are filled with the row before. All other
 columns of numbers are input besides, or those of --columns; `--columns ''` uses the target alone.";
+
+/// The size of each panel of the figure, in pixels.
+const PANEL: (u32, u32) = (1120, 380);
 
 /// The options of a training; a saved model has them in it.
 const OF_TRAINING: [&str; 14] = [
@@ -146,29 +149,25 @@ fn train(arguments: &Arguments) -> Fallible<(Report, String)> {
     }
     let unit = arguments.unit.as_deref().unwrap_or(if arguments.csv.is_none() { "°F" } else { "" });
     let problem = Problem::new(&series, window, horizon, season, unit)?;
-    let out = OutputFolder::open(&arguments.out)?;
-    let [model, path, curve] =
-        ["forecast.safetensors", "forecast.svg", "forecast_training.svg"].map(|name| out.file(name));
-    let default = out.file("forecast_training.safetensors");
-    let mut file = CheckpointFile::of_this_run("forecast", &arguments.place, &default);
-    let csv = arguments.csv.as_deref().map(|path| (path, "--csv"));
-    file.check_places(csv.as_slice(), &[(&model, "--out"), (&path, "--out"), (&curve, "--out")])?;
+    let csv = arguments.csv.as_deref();
+    let mut files = TrainingFiles::open("forecast", &arguments.out, csv, &arguments.place)?;
 
     let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
     let (hidden, learning_rate) = (usize::from(arguments.hidden), arguments.learning_rate);
     let options = Options { hidden, learning_rate, how_long, seed: arguments.seed };
-    let (forecaster, training) = learn(&problem, &options, Some(&mut file))?;
-    let test = Test::of(&problem, &forecaster, training)?;
-    forecaster.save(&model).map_err(|error| file.is_whole(error))?;
-    let loaded = Forecaster::load(&model)?;
+    let (forecaster, training) = learn(&problem, &options, Some(&mut files.checkpoint))?;
+    let test = Test::of(&problem, &forecaster)?;
+    forecaster.save(&files.model).map_err(|error| files.checkpoint.is_whole(error))?;
+    let loaded = Forecaster::load(&files.model)?;
     if loaded.forecast(&series.values)? != forecaster.forecast(&series.values)? {
-        return Err(format!("{}: the loaded model foretells something else", model.display()).into());
+        let path = files.model.display();
+        return Err(format!("{path}: the loaded model foretells something else").into());
     }
     let outlook = Outlook::of(&loaded, series)?;
-    plot::write(&path, &plot::svg(&figure::panels(&outlook, Some(&test)), (1120, 380))?)?;
-    plot::write(&curve, &plot::svg(&figure::training(&outlook, &test), (900, 420))?)?;
-    let figures = format!("Figures: {}, {}", path.display(), curve.display());
-    Ok((Report { outlook, test: Some(test), model }, figures))
+    plot::write(&files.figure, &plot::svg(&outlook.panels(Some(&test)), PANEL)?)?;
+    plot::write_panel(&files.curve, outlook.training_panel(&training))?;
+    let figures = format!("Figures: {}, {}", files.figure.display(), files.curve.display());
+    Ok((Report { outlook, test: Some((training, test)), model: files.model }, figures))
 }
 
 /// Foretells what comes after the file, with a saved forecaster.
@@ -187,7 +186,7 @@ fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, S
         files.iter().filter_map(|(path, option)| Some((path.as_deref()?, *option))).collect();
     keep_apart(&inputs, &[(&path, "--out")])?;
     let outlook = Outlook::of(&forecaster, series)?;
-    plot::write(&path, &plot::svg(&figure::panels(&outlook, None), (1120, 380))?)?;
+    plot::write(&path, &plot::svg(&outlook.panels(None), PANEL)?)?;
     let model = arguments.load.clone().unwrap_or_default();
     Ok((Report { outlook, test: None, model }, format!("Figure: {}", path.display())))
 }

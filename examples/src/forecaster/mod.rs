@@ -2,11 +2,15 @@
 //! rebuilt from its file. `forecast` trains it, `stream` runs it a row at a time.
 //!
 //! In order: a [`Series`] is the rows of a CSV file, a [`Problem`] cuts it into windows and parts,
-//! [`learn`] trains a [`Forecaster`], which is a [`Network`] and the [`Plan`] by which it is fed; and
-//! a [`Live`] one takes a row at a time, a [`RowReader`] the line of a row.
+//! [`learn`] trains a [`Forecaster`], which is a [`Network`] and the [`Plan`] by which it is fed. A
+//! [`Test`] says how far off it is, an [`Outlook`] what comes after the last row. A [`Live`] one takes a
+//! row at a time, a [`RowReader`] the line of a row.
 
+mod evaluation;
+mod figure;
 mod learning;
 mod live;
+mod outlook;
 mod plan;
 mod problem;
 mod row_reader;
@@ -22,8 +26,10 @@ use refrain_train::Checkpoint;
 
 use crate::program::Fallible;
 
+pub use evaluation::{Method, Test};
 pub use learning::{Options, Training, learn};
 pub use live::Live;
+pub use outlook::Outlook;
 pub use plan::Plan;
 pub use problem::Problem;
 pub use row_reader::RowReader;

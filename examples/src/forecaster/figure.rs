@@ -1,34 +1,30 @@
-//! The picture: what is foretold, what came in the test, and the error by how far it looks ahead.
+//! The figures of a forecaster: what is foretold, what came in the test, and the error by how far it looks ahead.
 
-use refrain_examples::plot::{Axis, Panel, Series, Shape, colors};
+use super::{Outlook, Test, Training};
+use crate::plot::{Axis, Panel, Series, Shape, colors};
 
-use crate::report::{Outlook, Test};
-
-/// The panels; without a test, the first alone.
-pub(crate) fn panels(outlook: &Outlook, test: Option<&Test>) -> Vec<Panel> {
-    let last = outlook.series.row_count();
-    let horizon = outlook.plan.horizon;
-    let next =
-        format!("The next {} after {}", outlook.series.span(horizon), outlook.series.name_of(last - 1));
-    let mut panels = vec![forecast(outlook, next, last, &outlook.forecast, None)];
-    if let Some(test) = test {
-        let (foretold, came) = (&test.last.0, &test.last.1);
-        let before = last - horizon;
-        let title = format!(
-            "The last test: {} after {}",
-            outlook.series.span(horizon),
-            outlook.series.name_of(before - 1)
-        );
-        panels.push(forecast(outlook, title, before, foretold, Some(came)));
-        panels.push(errors(outlook, test));
+impl Outlook {
+    /// The panels: the forecast, and with a test, the last window of it and the errors by step ahead.
+    pub fn panels(&self, test: Option<&Test>) -> Vec<Panel> {
+        let (series, last, horizon) = (&self.series, self.series.row_count(), self.plan.horizon);
+        let next = format!("The next {} after {}", series.span(horizon), series.name_of(last - 1));
+        let mut panels = vec![forecast(self, next, last, &self.forecast, None)];
+        if let Some(test) = test {
+            let (foretold, came) = (&test.last.0, &test.last.1);
+            let before = last - horizon;
+            let span = series.span(horizon);
+            let title = format!("The last test: {span} after {}", series.name_of(before - 1));
+            panels.push(forecast(self, title, before, foretold, Some(came)));
+            panels.push(errors(self, test));
+        }
+        panels
     }
-    panels
-}
 
-/// How the training went: the error on the windows to choose by, after each epoch.
-pub(crate) fn training(outlook: &Outlook, test: &Test) -> [Panel; 1] {
-    let title = "The mean absolute error on the windows to choose by";
-    [test.training.history.curve.validation_panel(title, "epochs", &axis_label(outlook))]
+    /// How the training went: the error on the windows to choose by, after each epoch.
+    pub fn training_panel(&self, training: &Training) -> Panel {
+        let title = "The mean absolute error on the windows to choose by";
+        training.history.curve.validation_panel(title, "epochs", &axis_label(self))
+    }
 }
 
 /// A forecast with its band, behind what was known at row `now`; and what came.
