@@ -10,6 +10,11 @@ use crate::program::Fallible;
 /// A file, and the option that names it.
 pub type Named<'a> = (&'a Path, &'static str);
 
+/// Those of the files that somebody has named.
+pub fn given<'a>(files: &[(&'a Option<PathBuf>, &'static str)]) -> Vec<Named<'a>> {
+    files.iter().filter_map(|&(path, option)| Some((path.as_deref()?, option))).collect()
+}
+
 /// That what a program will write is none of the files that it reads, and no two outputs are one file,
 /// however their paths are spelled.
 ///

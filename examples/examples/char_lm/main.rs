@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The network, a step of its training and what a checkpoint of it holds stand in
-//! `refrain_examples::char_model`, for `stream` runs it too; `training` is the loop around the steps,
-//! `options` says what can be asked for.
+//! `refrain_examples::char_model`, for `stream` runs it too; `training` says what a training is and what came
+//! of it, `options` what can be asked for.
 
 mod options;
 mod training;

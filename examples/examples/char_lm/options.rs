@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand};
 use refrain_examples::{
-    char_model::{Recipe, Sampling},
+    char_model::{Bounds, Recipe, Sampling},
     checkpoint_file::CheckpointOptions,
     program::positive,
 };
@@ -46,12 +46,8 @@ pub(crate) struct TrainOptions {
     pub(crate) text: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: CheckpointOptions,
-    /// How many steps in all, those before a break included
-    #[arg(long, value_name = "N", default_value_t = 4000)]
-    pub(crate) steps: u64,
-    /// Steps from one checkpoint to the next
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = value_parser!(u64).range(1..))]
-    pub(crate) checkpoint_every: u64,
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
     #[command(flatten)]
     pub(crate) recipe: Recipe,
     /// Also write the weights that `sample` uses, the best ones so far, under PyTorch's names, with the

@@ -18,13 +18,12 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, value_parser};
 use refrain_examples::{
-    apart::{Named, keep_apart},
+    apart::{given, keep_apart},
     checkpoint_file::CheckpointOptions,
     forecaster::{Choice, Forecaster, Options, Outlook, Problem, SEATTLE, Series, Test, learn},
     plot,
     program::{self, Fallible, OutputFolder},
     screen,
-    training::Patience,
     training_files::TrainingFiles,
 };
 
@@ -85,21 +84,8 @@ struct Arguments {
     /// an hour, else 0]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(0..=5_000))]
     season: Option<u16>,
-    /// The size of the GRU's state
-    #[arg(long, value_name = "N", default_value_t = 48, value_parser = value_parser!(u16).range(1..=1024))]
-    hidden: u16,
-    /// The most times that the training goes through its windows
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = value_parser!(u16).range(1..=10_000))]
-    epochs: u16,
-    /// After how many epochs in a row without improvement to stop
-    #[arg(long, value_name = "N", default_value_t = 12)]
-    patience: u64,
-    /// How far a step goes
-    #[arg(long, value_name = "X", default_value_t = 3e-3)]
-    learning_rate: f64,
-    /// The seed of the weights and the order
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    options: Options,
     /// Foretell from the last rows with a saved model, without training
     #[arg(long, value_name = "MODEL", conflicts_with_all = OF_TRAINING)]
     load: Option<PathBuf>,
@@ -152,10 +138,7 @@ fn train(arguments: &Arguments) -> Fallible<(Report, String)> {
     let csv = arguments.csv.as_deref();
     let mut files = TrainingFiles::open("forecast", &arguments.out, csv, &arguments.place)?;
 
-    let how_long = Patience { epochs: usize::from(arguments.epochs), patience: arguments.patience };
-    let (hidden, learning_rate) = (usize::from(arguments.hidden), arguments.learning_rate);
-    let options = Options { hidden, learning_rate, how_long, seed: arguments.seed };
-    let (forecaster, training) = learn(&problem, &options, Some(&mut files.checkpoint))?;
+    let (forecaster, training) = learn(&problem, &arguments.options, Some(&mut files.checkpoint))?;
     let test = Test::of(&problem, &forecaster)?;
     forecaster.save(&files.model).map_err(|error| files.checkpoint.is_whole(error))?;
     let loaded = Forecaster::load(&files.model)?;
@@ -181,9 +164,7 @@ fn outlook(arguments: &Arguments, forecaster: Forecaster) -> Fallible<(Report, S
     let series = read(arguments, &choice)?;
     let out = OutputFolder::open(&arguments.out)?;
     let path = out.file("forecast.svg");
-    let files = [(&arguments.csv, "--csv"), (&arguments.load, "--load")];
-    let inputs: Vec<Named<'_>> =
-        files.iter().filter_map(|(path, option)| Some((path.as_deref()?, *option))).collect();
+    let inputs = given(&[(&arguments.csv, "--csv"), (&arguments.load, "--load")]);
     keep_apart(&inputs, &[(&path, "--out")])?;
     let outlook = Outlook::of(&forecaster, series)?;
     plot::write(&path, &plot::svg(&outlook.panels(None), PANEL)?)?;

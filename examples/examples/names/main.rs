@@ -30,7 +30,6 @@ use refrain_examples::{
     plot,
     program::{self, Fallible},
     screen,
-    training::Patience,
     training_files::TrainingFiles,
 };
 use refrain_nn::Module;
@@ -77,24 +76,8 @@ struct Arguments {
     /// How many words of each language to make
     #[arg(long, value_name = "N", default_value_t = 800, value_parser = value_parser!(u16).range(20..=5000))]
     count: u16,
-    /// The size of the GRU's state in each direction
-    #[arg(long, value_name = "N", default_value_t = 48, value_parser = value_parser!(u16).range(1..=1024))]
-    hidden: u16,
-    /// The most times that a training goes through its words
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = value_parser!(u16).range(1..=10_000))]
-    epochs: u16,
-    /// After how many epochs in a row without improvement to stop
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    patience: u64,
-    /// How many words make a batch
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u16).range(1..=10_000))]
-    batch_size: u16,
-    /// How far a step goes
-    #[arg(long, value_name = "X", default_value_t = 5e-3)]
-    learning_rate: f64,
-    /// The seed of the words, the weights and the order
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    options: Options,
     /// Classify the words behind the options with a saved model, without training
     #[arg(long, value_name = "MODEL", conflicts_with_all = OF_TRAINING, requires = "words")]
     load: Option<PathBuf>,
@@ -134,7 +117,7 @@ fn classify(arguments: &Arguments, model: &Path) -> Fallible<String> {
 
 /// Trains, tests, saves and loads a classifier, and classifies words with it.
 fn train(arguments: &Arguments, start: Instant) -> Fallible<String> {
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(arguments.seed);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(arguments.options.seed);
     let words = match &arguments.csv {
         Some(path) => {
             let (word, label) = (arguments.word.as_str(), arguments.label.as_str());
@@ -145,14 +128,7 @@ fn train(arguments: &Arguments, start: Instant) -> Fallible<String> {
     let words = Words::new(&words, &mut rng)?;
     words.check(&arguments.words)?;
     let mut files = TrainingFiles::open("names", &arguments.out, arguments.csv.as_deref(), &arguments.place)?;
-    let options = Options {
-        hidden: arguments.hidden.into(),
-        batch_size: arguments.batch_size.into(),
-        learning_rate: arguments.learning_rate,
-        how_long: Patience { epochs: arguments.epochs.into(), patience: arguments.patience },
-        seed: arguments.seed,
-    };
-    let (classifier, training) = learn(&words, &options, rng, Some(&mut files.checkpoint))?;
+    let (classifier, training) = learn(&words, &arguments.options, rng, Some(&mut files.checkpoint))?;
     let test = Test::of(&classifier, &words)?;
     classifier.save(&files.model).map_err(|error| files.checkpoint.is_whole(error))?;
     let report = Report {

@@ -2,7 +2,7 @@
 //! `char_lm` trains it, `stream` runs it too.
 //!
 //! In order: a [`Text`] is characters as numbers, a [`Recipe`] says how to make and train a [`CharModel`], a
-//! [`Run`] is a training between two steps and what a checkpoint of it holds, [`evaluate`] measures,
+//! [`Run`] is a training between two steps and what a checkpoint of it holds, which goes on within [`Bounds`], [`evaluate`] measures,
 //! [`sample`] writes. A [`LineReader`] is fed a text line by line.
 
 mod evaluation;
@@ -13,6 +13,7 @@ mod run;
 mod sample;
 mod saving;
 mod text;
+mod training;
 
 use std::fmt;
 
@@ -30,6 +31,7 @@ pub use recipe::{OnDivergence, Recipe};
 pub use run::{Run, Step};
 pub use sample::{Sampling, sample};
 pub use text::Text;
+pub use training::{Bounds, Outcome};
 
 /// The kinds of recurrent layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,7 @@
 //! A run in a checkpoint, and how it comes back.
 
+use std::path::Path;
+
 use refrain_nn::StateDict;
 use refrain_optim::Optimizer;
 use refrain_train::{Checkpoint, TruncatedBPTT};
@@ -53,13 +55,22 @@ impl Run<'_> {
             .collect())
     }
 
+    /// Writes the weights that count to a file, whole or not at all, with the options as metadata.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn export(&self, path: &Path) -> Fallible<()> {
+        let weights = refrain_weights::to_bytes_with(&self.best_weights(), &self.metadata())?;
+        Ok(refrain_weights::write_atomically(path, &weights)?)
+    }
+
     /// The weights that count: the best so far, or where there was no validation yet, those of now.
-    pub fn best_weights(&self) -> StateDict<f32> {
+    fn best_weights(&self) -> StateDict<f32> {
         self.watch.best().map_or_else(|| StateDict::of(&self.model), |best| best.weights.clone())
     }
 
     /// The options of the model and of the run as metadata for the weights alone.
-    pub fn metadata(&self) -> refrain_weights::Metadata {
+    fn metadata(&self) -> refrain_weights::Metadata {
         let mut settings = self.identity.settings.clone();
         settings.insert("lr".to_owned(), self.adam.learning_rate().into());
         settings.insert("clip".to_owned(), self.clip.into());

@@ -1,5 +1,6 @@
 //! How a classifier learns.
 
+use clap::{Args, value_parser};
 use rand::rngs::Xoshiro256PlusPlus;
 use refrain_data::Loader;
 
@@ -16,17 +17,25 @@ use crate::{
 };
 
 /// How a network is made and trained.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Options {
-    /// The size of the GRU's state in each direction.
-    pub hidden: usize,
-    /// How many words make a batch.
-    pub batch_size: usize,
-    /// How far a step goes.
+    /// The size of the GRU's state in each direction
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = value_parser!(u16).range(1..=1024))]
+    pub hidden: u16,
+    /// The most times that a training goes through its words
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = value_parser!(u16).range(1..=10_000))]
+    pub epochs: u16,
+    /// After how many epochs in a row without improvement to stop
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub patience: u64,
+    /// How many words make a batch
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u16).range(1..=10_000))]
+    pub batch_size: u16,
+    /// How far a step goes
+    #[arg(long, value_name = "X", default_value_t = 5e-3)]
     pub learning_rate: f64,
-    /// How long to train.
-    pub how_long: Patience,
-    /// The seed that the words were made and dealt out with, by which a checkpoint is told from others.
+    /// The seed of the words, the weights and the order
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 }
 
@@ -78,10 +87,11 @@ pub fn learn(
     mut rng: Xoshiro256PlusPlus,
     file: Option<&mut CheckpointFile>,
 ) -> Fallible<(WordClassifier, Training)> {
-    let &Options { hidden, batch_size, learning_rate, how_long, .. } = options;
+    let [hidden, batch_size] = [options.hidden, options.batch_size].map(usize::from);
+    let how_long = Patience { epochs: options.epochs.into(), patience: options.patience };
     let (letters, classes) = (words.code.letter_count(), words.code.labels.len());
     let model = Classifier::new(letters, hidden, classes, &mut rng)?;
-    let mut learner = Learner { model, optimizer: optimizer(learning_rate), rng };
+    let mut learner = Learner { model, optimizer: optimizer(options.learning_rate), rng };
     let keeper = file.map(|file| Keeper { file, identity: options.identity(words) });
     let history = train(&mut learner, how_long, "validation loss", keeper, |learner, epoch| {
         let Learner { model, optimizer, rng } = learner;
@@ -119,8 +129,8 @@ mod tests {
         let all: Vec<Word> = (0..60).map(word).collect();
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
         let words = Words::new(&all, &mut rng).unwrap();
-        let how_long = Patience { epochs: 20, patience: 20 };
-        let options = Options { hidden: 8, batch_size: 6, learning_rate: 0.02, how_long, seed: 7 };
+        let options =
+            Options { hidden: 8, epochs: 20, patience: 20, batch_size: 6, learning_rate: 0.02, seed: 7 };
         let (classifier, training) = learn(&words, &options, rng, None).unwrap();
         let test = Test::of(&classifier, &words).unwrap();
         assert_eq!((test.matrix.count(), test.matrix.accuracy()), (9, 1.0));

@@ -1,5 +1,6 @@
 //! How a forecaster learns.
 
+use clap::{Args, value_parser};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_autograd::Tape;
 use refrain_data::Loader;
@@ -25,23 +26,31 @@ const MAX_GRADIENT_NORM: f64 = 1.0;
 const OUTSIDE: f64 = 0.1;
 
 /// How a network is made and trained.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Options {
-    /// The size of the GRU's state.
-    pub hidden: usize,
-    /// How far a step goes at first.
+    /// The size of the GRU's state
+    #[arg(long, value_name = "N", default_value_t = SMALL.hidden, value_parser = value_parser!(u16).range(1..=1024))]
+    pub hidden: u16,
+    /// The most times that the training goes through its windows
+    #[arg(long, value_name = "N", default_value_t = SMALL.epochs, value_parser = value_parser!(u16).range(1..=10_000))]
+    pub epochs: u16,
+    /// After how many epochs in a row without improvement to stop
+    #[arg(long, value_name = "N", default_value_t = SMALL.patience)]
+    pub patience: u64,
+    /// How far a step goes
+    #[arg(long, value_name = "X", default_value_t = SMALL.learning_rate)]
     pub learning_rate: f64,
-    /// How long to train.
-    pub how_long: Patience,
-    /// The seed of the weights and the order.
+    /// The seed of the weights and the order
+    #[arg(long, value_name = "N", default_value_t = SMALL.seed)]
     pub seed: u64,
 }
 
 /// Small, and trained within seconds.
+const SMALL: Options = Options { hidden: 48, epochs: 60, patience: 12, learning_rate: 3e-3, seed: 0 };
+
 impl Default for Options {
     fn default() -> Self {
-        let how_long = Patience { epochs: 60, patience: 12 };
-        Self { hidden: 48, learning_rate: 3e-3, how_long, seed: 0 }
+        SMALL
     }
 }
 
@@ -59,13 +68,13 @@ impl Options {
     /// the learning rate falls towards the last.
     fn identity(&self, problem: &Problem) -> Identity {
         let plan = problem.plan();
-        let Self { hidden, learning_rate, how_long, seed } = *self;
+        let Self { hidden, epochs, learning_rate, seed, .. } = *self;
         let numbers = [
             ("window", plan.window),
             ("horizon", plan.horizon),
             ("season", plan.season),
-            ("hidden", hidden),
-            ("epochs", how_long.epochs),
+            ("hidden", hidden.into()),
+            ("epochs", epochs.into()),
         ];
         let numbers = numbers.map(|(name, value)| (name.to_owned(), value.into()));
         let rates = [("learning-rate", learning_rate.into()), ("seed", seed.into())];
@@ -92,15 +101,16 @@ pub fn learn(
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(options.seed);
     let plan = problem.plan().clone();
     let features = plan.scaler.mean().numel();
-    let model = Network::new(features, options.hidden, plan.horizon, &mut rng)?;
+    let model = Network::new(features, options.hidden.into(), plan.horizon, &mut rng)?;
     let optimizer = AdamW::new(options.learning_rate).weight_decay(WEIGHT_DECAY);
     let mut learner = Learner { model, optimizer, rng };
 
     let examples = problem.part(&problem.learning)?;
     let outcomes = problem.outcomes(&problem.validation);
-    let schedule = CosineAnnealingLR::new(options.learning_rate, options.how_long.epochs)?;
+    let schedule = CosineAnnealingLR::new(options.learning_rate, options.epochs.into())?;
     let keeper = file.map(|file| Keeper { file, identity: options.identity(problem) });
-    let history = train(&mut learner, options.how_long, "validation MAE", keeper, |learner, epoch| {
+    let how_long = Patience { epochs: options.epochs.into(), patience: options.patience };
+    let history = train(&mut learner, how_long, "validation MAE", keeper, |learner, epoch| {
         let Learner { model, optimizer, rng } = learner;
         optimizer.set_learning_rate(schedule.learning_rate(epoch));
         let mut loss_of_epoch = RunningMean::new();

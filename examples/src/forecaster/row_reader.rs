@@ -159,7 +159,6 @@ fn is_missing(field: &str) -> bool {
 mod tests {
     use super::*;
     use crate::forecaster::{Choice, Options, Problem, Series, learn};
-    use crate::training::Patience;
 
     /// A small model for a wave.
     fn forecaster() -> Forecaster {
@@ -168,8 +167,7 @@ mod tests {
         let choice = Choice { target: Some("t"), others: None, time: None };
         let series = Series::read("wave.csv", text.as_bytes(), &choice).unwrap();
         let problem = Problem::new(&series, 6, 2, 0, "").unwrap();
-        let how_long = Patience { epochs: 1, patience: 1 };
-        learn(&problem, &Options { hidden: 4, how_long, ..Options::default() }, None).unwrap().0
+        learn(&problem, &Options { hidden: 4, epochs: 1, ..Options::default() }, None).unwrap().0
     }
 
     #[test]
