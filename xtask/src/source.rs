@@ -17,6 +17,8 @@ pub(crate) struct Line {
     pub(crate) comment: String,
     /// Whether the line belongs to an item under `#[cfg(test)]`.
     pub(crate) in_test: bool,
+    /// Whether the inside of a string or a character is on the line.
+    pub(crate) in_string: bool,
 }
 
 impl Source {
@@ -98,7 +100,10 @@ impl Scanner {
 
     /// Takes one character as the inside of a string.
     fn blank(&mut self) {
-        self.take(|line, _| line.code.push(' '));
+        self.take(|line, _| {
+            line.code.push(' ');
+            line.in_string = true;
+        });
     }
 
     fn comment(&mut self) {

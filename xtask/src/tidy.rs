@@ -6,6 +6,7 @@ mod clean_libraries;
 mod commands;
 mod dependencies;
 mod documents;
+mod example_programs;
 mod file_shape;
 mod hash_order;
 mod links;
@@ -62,6 +63,8 @@ const RULES: &[Rule] = &[
     Rule { name: "pictures", check: links::pictures_are_shown },
     Rule { name: "changelog", check: documents::changelog_has_an_unreleased_section },
     Rule { name: "examples-run", check: documents::examples_have_a_short_run },
+    Rule { name: "examples-short", check: example_programs::programs_are_short },
+    Rule { name: "examples-tested", check: example_programs::tests_of_examples_run },
 ];
 
 /// All violations of all rules, in the order of their places.
@@ -95,7 +98,8 @@ mod tests {
             ("tensor/src/view.rs", "unsafe { f() }\n"),
             ("tensor/src/kernels.rs", "unsafe { f() }\n"),
             ("train/src/error.rs", "#[error(\"{0}\")]\nRead(#[from] Error),\n"),
-            ("examples/examples/parade.rs", "fn main() {}\n"),
+            ("examples/examples/parade.rs", "#[test]\nfn f() {}\n"),
+            ("examples/examples/names/main.rs", &"f();\n".repeat(250)),
         ]);
         let violations = violations(&workspace);
         for rule in RULES {

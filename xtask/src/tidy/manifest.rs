@@ -1,10 +1,19 @@
 //! What the rules need of a `Cargo.toml`, read line by line.
 
-/// The dependencies of a crate, and whether it takes the workspace's lints.
+/// The dependencies of a crate, whether it takes the workspace's lints, and which of its examples have tests.
 #[derive(Default)]
 pub(super) struct Manifest {
     pub(super) dependencies: Vec<Dependency>,
     pub(super) shares_lints: bool,
+    examples: Vec<Example>,
+}
+
+/// A section `[[example]]`.
+#[derive(Default)]
+struct Example {
+    name: String,
+    /// Whether it says `test = true`.
+    runs_tests: bool,
 }
 
 /// One line of a dependency section.
@@ -29,6 +38,9 @@ impl Manifest {
                 section = key_parts(header.trim_matches(|c| c == '[' || c == ']'));
                 // `[dependencies.name]` is an entry that has a section to itself.
                 manifest.begin_dependency(&section, line);
+                if section == ["example"] {
+                    manifest.examples.push(Example::default());
+                }
             } else if let Some((key, value)) = entry.split_once('=') {
                 let path: Vec<String> = section.iter().cloned().chain(key_parts(key)).collect();
                 manifest.add(&path, value.trim(), line);
@@ -37,9 +49,23 @@ impl Manifest {
         manifest
     }
 
+    /// Whether `cargo test` runs the tests in an example.
+    pub(super) fn runs_tests_of_example(&self, name: &str) -> bool {
+        self.examples.iter().any(|example| example.name == name && example.runs_tests)
+    }
+
     fn add(&mut self, path: &[String], value: &str, line: usize) {
         if path == ["lints", "workspace"] {
             self.shares_lints = value == "true";
+        }
+        if let ([section, key], Some(example)) = (path, self.examples.last_mut())
+            && section == "example"
+        {
+            match key.as_str() {
+                "name" => example.name = value.trim_matches(['"', '\'']).to_owned(),
+                "test" => example.runs_tests = value == "true",
+                _ => {}
+            }
         }
         let Some(dependency) = self.begin_dependency(path, line) else { return };
         let inline: String = value.split_whitespace().collect();
@@ -162,6 +188,16 @@ workspace = true
         ];
         assert_eq!(read, expected);
         assert!(manifest.shares_lints);
+    }
+
+    #[test]
+    fn examples_with_tests_are_those_that_say_so() {
+        let text = "[[example]]\nname = \"a\"\ntest = true # as the others\n[[example]]\ntest = true\nname = 'b'\n\
+                    [[example]]\nname = \"c\"\ntest = false\n[[example]]\nname = \"d\"\n\
+                    [[bench]]\nname = \"e\"\ntest = true\n";
+        let manifest = Manifest::parse(text);
+        let named = ["a", "b", "c", "d", "e"].map(|name| manifest.runs_tests_of_example(name));
+        assert_eq!(named, [true, true, false, false, false]);
     }
 
     #[test]
