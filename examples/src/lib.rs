@@ -1,4 +1,4 @@
-//! What the examples share: dates, text tables, plots and progress bars.
+//! What the examples share: models and their files, trainings, dates, text tables, plots and progress bars.
 //!
 //! Each example is one idea, run as `cargo run --release --example NAME`. Whatever is not that idea
 //! stands here, so that the example reads as its own story.
@@ -22,13 +22,13 @@
 //! | [`parallel`] | independent runs on several threads, their results in order |
 //! | [`forecaster`] | a network that foretells a series, and its file |
 //! | [`heatmap`] | a table of counts, as an SVG file |
+//! | [`model_file`] | what the models have in common in their files |
 //! | [`moment`] | times of day on dates |
 //! | [`plot`] | panels of lines and marks, as an SVG file |
 //! | [`program`] | how an example reads, writes and ends |
 //! | [`progress`] | a progress bar on a terminal, and nothing elsewhere |
 //! | [`sampling`] | draws by temperature among the likeliest |
 //! | [`screen`] | text on standard output, whose reader may leave early |
-//! | [`shapes`] | that a file's tensors have the shapes that its settings make |
 //! | [`text_table`] | an aligned table |
 //! | [`training`] | epochs until it no longer gets better |
 //! | [`training_files`] | where a program that trains a model leaves its files |
@@ -51,6 +51,7 @@ pub mod interrupt;
 pub mod latencies;
 pub mod lines;
 pub mod memory;
+pub mod model_file;
 pub mod moment;
 pub mod parallel;
 pub mod plot;
@@ -58,7 +59,6 @@ pub mod program;
 pub mod progress;
 pub mod sampling;
 pub mod screen;
-pub mod shapes;
 pub mod text_table;
 pub mod training;
 pub mod training_files;

@@ -8,7 +8,7 @@ use refrain_examples::{
     char_model::{CharModel, LineReader},
     classifier::{self, WordClassifier, WordReader},
     forecaster::{self, Choice, Forecaster, Options, Problem, RowReader, SEATTLE, Series, learn},
-    interrupt,
+    interrupt, model_file,
     program::{Fallible, OutputFolder},
 };
 use refrain_train::Checkpoint;
@@ -29,8 +29,7 @@ const SOME_WORDS: &str = "lomipave\nstenkkrart\nharudosan\nkehideris\ndokisahen\
 impl Model {
     /// The model in a file, of whichever kind.
     pub(crate) fn load(path: &Path) -> Fallible<Self> {
-        let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {NAME_ONE}"))?;
-        Self::of(&checkpoint).map_err(|error| format!("{}: {error}; {NAME_ONE}", path.display()).into())
+        model_file::load(path, NAME_ONE, Self::of)
     }
 
     fn of(checkpoint: &Checkpoint<f32>) -> Fallible<Self> {

@@ -9,7 +9,10 @@ use refrain_nn::StateDict;
 use refrain_train::Checkpoint;
 
 use super::{Cell, CharModel, Sizes};
-use crate::{program::Fallible, shapes::expect_shape};
+use crate::{
+    model_file::{self, expect_shape},
+    program::Fallible,
+};
 
 const MAKE_ONE: &str =
     "`cargo run --release --example char_lm -- train` makes a checkpoint, --checkpoint names another";
@@ -20,9 +23,7 @@ impl CharModel {
     /// # Errors
     /// A sentence for a file that is not there, is damaged, or holds something else.
     pub fn load(path: &Path) -> Fallible<(Self, Vocabulary)> {
-        let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {MAKE_ONE}"))?;
-        Self::from_checkpoint(&checkpoint)
-            .map_err(|error| format!("{}: {error}; {MAKE_ONE}", path.display()).into())
+        model_file::load(path, MAKE_ONE, Self::from_checkpoint)
     }
 
     /// [`CharModel::load`] of a checkpoint that has been read.

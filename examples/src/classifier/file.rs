@@ -8,7 +8,10 @@ use refrain_train::Checkpoint;
 use serde_json::Value;
 
 use super::{Classifier, Code, WordClassifier, network::EMBEDDING};
-use crate::{program::Fallible, shapes::expect_shape};
+use crate::{
+    model_file::{self, expect_shape},
+    program::Fallible,
+};
 
 /// What the file of a classifier says it is.
 pub const KIND: &str = "refrain example names, version 1";
@@ -25,7 +28,7 @@ impl WordClassifier {
         let mut checkpoint = Checkpoint::new(KIND, &self.network);
         checkpoint.set_entry("letters", self.code.letters.tokens().iter().collect::<String>());
         checkpoint.set_entry("labels", Value::from(self.code.labels.tokens().to_vec()));
-        checkpoint.save(path).map_err(|error| format!("{error}; name another folder with --out").into())
+        model_file::save(&checkpoint, path)
     }
 
     /// The classifier in a file.
@@ -33,9 +36,7 @@ impl WordClassifier {
     /// # Errors
     /// A sentence for a file that is not there, is damaged, or holds something else.
     pub fn load(path: &Path) -> Fallible<Self> {
-        let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {MAKE_ONE}"))?;
-        Self::from_checkpoint(&checkpoint)
-            .map_err(|error| format!("{}: {error}; {MAKE_ONE}", path.display()).into())
+        model_file::load(path, MAKE_ONE, Self::from_checkpoint)
     }
 
     /// [`WordClassifier::load`] of a checkpoint that has been read.
@@ -43,9 +44,7 @@ impl WordClassifier {
     /// # Errors
     /// A sentence for a checkpoint of something else.
     pub fn from_checkpoint(checkpoint: &Checkpoint<f32>) -> Fallible<Self> {
-        if checkpoint.kind() != KIND {
-            return Err(format!("this is a model of kind {:?}, expected {KIND:?}", checkpoint.kind()).into());
-        }
+        model_file::expect_kind(checkpoint, KIND)?;
         let labels: Value = checkpoint.entry("labels")?;
         let labels: Option<Vec<String>> = labels
             .as_array()

@@ -24,7 +24,7 @@ use refrain_nn::{GRU, Linear, module};
 use refrain_tensor::Tensor;
 use refrain_train::Checkpoint;
 
-use crate::program::Fallible;
+use crate::{model_file, program::Fallible};
 
 pub use evaluation::{Method, Test};
 pub use learning::{Options, Training, learn};
@@ -113,7 +113,7 @@ impl Forecaster {
     pub fn save(&self, path: &Path) -> Fallible<()> {
         let mut checkpoint = Checkpoint::new(KIND, &self.network);
         self.plan.save(&mut checkpoint)?;
-        checkpoint.save(path).map_err(|error| format!("{error}; name another folder with --out").into())
+        model_file::save(&checkpoint, path)
     }
 
     /// The forecaster in a file.
@@ -121,9 +121,7 @@ impl Forecaster {
     /// # Errors
     /// A sentence for a file that is not there, is damaged, or holds something else.
     pub fn load(path: &Path) -> Fallible<Self> {
-        let checkpoint = Checkpoint::load(path).map_err(|error| format!("{error}; {MAKE_ONE}"))?;
-        Self::from_checkpoint(&checkpoint)
-            .map_err(|error| format!("{}: {error}; {MAKE_ONE}", path.display()).into())
+        model_file::load(path, MAKE_ONE, Self::from_checkpoint)
     }
 
     /// [`Forecaster::load`] of a checkpoint that has been read.
@@ -131,9 +129,7 @@ impl Forecaster {
     /// # Errors
     /// A sentence for a checkpoint of something else.
     pub fn from_checkpoint(checkpoint: &Checkpoint<f32>) -> Fallible<Self> {
-        if checkpoint.kind() != KIND {
-            return Err(format!("this is a model of kind {:?}, expected {KIND:?}", checkpoint.kind()).into());
-        }
+        model_file::expect_kind(checkpoint, KIND)?;
         let plan = Plan::load(checkpoint)?;
         let weights = checkpoint.tensors("model")?;
         let head = weights.get("head.weight").map(|head| head.shape().to_vec());

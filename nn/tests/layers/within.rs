@@ -172,12 +172,12 @@ fn check<T: Real>(case: &Case, tolerance: f64) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn single_precision_equals_the_plain_layer(case in cases()) {
-        check::<f32>(&case, 5e-6)?;
+        check::<f32>(&case, 2e-6)?;
     }
 
     #[test]
     fn double_precision_equals_the_plain_layer(case in cases()) {
-        check::<f64>(&case, 1e-14)?;
+        check::<f64>(&case, 2e-15)?;
     }
 }
 

@@ -277,6 +277,7 @@ fn noted(failure: OnceLock<Error>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convolution::window::windows;
     use proptest::prelude::*;
 
     /// The definition in plain loops: calls `f(output, weight, input)` for the positions of each
@@ -341,11 +342,7 @@ mod tests {
     }
 
     fn window() -> impl Strategy<Value = Option<Window>> {
-        (1usize..9, 1usize..4, 1usize..4, 0usize..3, 0usize..3, 1usize..3).prop_map(
-            |(input, kernel, stride, before, after, dilation)| {
-                Window::new(input, kernel, stride, [before, after], dilation)
-            },
-        )
+        windows([1..9, 1..4, 1..4, 0..3, 1..3])
     }
 
     proptest! {

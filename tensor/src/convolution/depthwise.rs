@@ -279,6 +279,7 @@ impl Convolution {
 mod tests {
     use super::*;
     use crate::Tensor;
+    use crate::convolution::window::windows;
     use proptest::prelude::*;
 
     fn numbers(shape: Shape, seed: usize) -> Vec<f64> {
@@ -290,11 +291,7 @@ mod tests {
     }
 
     fn window() -> impl Strategy<Value = Option<Window>> {
-        (1usize..40, 1usize..5, 1usize..5, 0usize..4, 0usize..4, 1usize..4).prop_map(
-            |(input, kernel, stride, before, after, dilation)| {
-                Window::new(input, kernel, stride, [before, after], dilation)
-            },
-        )
+        windows([1..40, 1..5, 1..5, 0..4, 1..4])
     }
 
     proptest! {

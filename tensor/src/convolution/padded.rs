@@ -108,14 +108,11 @@ impl Padded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convolution::window::windows;
     use proptest::prelude::*;
 
     fn window() -> impl Strategy<Value = Option<Window>> {
-        (1usize..12, 1usize..4, 1usize..5, 0usize..4, 0usize..4, 1usize..4).prop_map(
-            |(input, kernel, stride, before, after, dilation)| {
-                Window::new(input, kernel, stride, [before, after], dilation)
-            },
-        )
+        windows([1..12, 1..4, 1..5, 0..4, 1..4])
     }
 
     proptest! {

@@ -175,6 +175,20 @@ impl Window {
     }
 }
 
+/// Windows with sizes in these ranges, for the tests of what looks through them; none where the kernel
+/// does not fit.
+#[cfg(test)]
+pub(super) fn windows(
+    [input, kernel, stride, padding, dilation]: [std::ops::Range<usize>; 5],
+) -> impl proptest::strategy::Strategy<Value = Option<Window>> {
+    use proptest::strategy::Strategy;
+    (input, kernel, stride, padding.clone(), padding, dilation).prop_map(
+        |(input, kernel, stride, before, after, dilation)| {
+            Window::new(input, kernel, stride, [before, after], dilation)
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
