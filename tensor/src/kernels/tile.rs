@@ -214,7 +214,7 @@ impl<T: crate::Real> Product<T> {
     /// The operands and `from` can be read and `to` written where they say, for all rows; there are
     /// at most [`most_rows`] of them.
     #[inline(always)]
-    pub(crate) unsafe fn run<S: Simd<T = T>>(self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
+    pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
         debug_assert!(
             self.rows * self.vectors * self.panels <= S::SUMS
                 && (self.panels == 1
@@ -236,7 +236,7 @@ impl<T: crate::Real> Product<T> {
 
     #[inline(always)]
     unsafe fn of_vectors<S: Simd<T = T>, const C: usize, const COLUMNS: bool>(
-        self,
+        &self,
         s: S,
         from: &Grid<*const T>,
         to: &Grid<*mut T>,
@@ -259,7 +259,7 @@ impl<T: crate::Real> Product<T> {
     /// at once that no sum waits for the one before it.
     #[inline(never)]
     unsafe fn rows_of<S: Simd<T = T>, const R: usize, const V: usize, const COLUMNS: bool>(
-        self,
+        &self,
         s: S,
         from: &Grid<*const T>,
         to: &Grid<*mut T>,
@@ -267,7 +267,8 @@ impl<T: crate::Real> Product<T> {
         if R * V > S::SUMS {
             return; // never called; keeps the compiler from building it
         }
-        let Self { vectors, terms, .. } = self;
+        // What is behind `self` has just been written, number by number. It is read so too: a copy
+        // would read several at once, and wait until all of them have left the core.
         s.vectorize(
             #[inline(always)]
             || {
@@ -282,18 +283,18 @@ impl<T: crate::Real> Product<T> {
                             }
                         }
                     }
-                    for Term { depth, left, right } in terms {
+                    for Term { depth, left, right } in &self.terms {
                         let mut offsets = [0; V];
                         let (mut panel, mut within) = (0, 0);
                         for offset in &mut offsets {
                             *offset = panel + within * S::LANES;
                             within += 1;
-                            if within == vectors {
+                            if within == self.vectors {
                                 (panel, within) = (panel + right.panel_step, 0);
                             }
                         }
                         let (mut a, mut b, mut ahead) = (left.start, right.start, right.ahead);
-                        for _ in 0..depth {
+                        for _ in 0..*depth {
                             s.prefetch(ahead);
                             ahead = ahead.wrapping_add(LINE / size_of::<T>());
                             let mut row = [s.splat(T::ZERO); V];
