@@ -29,16 +29,18 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
     /// Whether part of the gradient of h goes past W_hh to the step before.
     const CARRIES: bool = false;
 
-    /// What can be done with the sum of a gate alone. It is done for all sums of a tile before the
-    /// first new state: functions of one vector after another do not wait for each other.
-    fn activate<S: Simd>(self, s: S, gate: usize, sum: S::V) -> S::V;
-
-    /// Turns the activated sums of one vector of units, as many as there are gates, into the new
-    /// state.
+    /// Turns the sums of N vectors of units, by gate, into the new states. The N go through every
+    /// operation together; see [`functions`](crate::kernels::functions).
     ///
     /// # Safety
-    /// The places are those of `units.lanes` units.
-    unsafe fn forward<S: Simd>(self, s: S, gates: &[S::V; 4], units: &ForwardUnits<S::T>);
+    /// The places are those of `lanes` units each, or of whole vectors if `WHOLE`. Two of them are the
+    /// same only where the sums are.
+    unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        sums: [[S::V; N]; 4],
+        units: &[ForwardUnits<S::T>; N],
+    );
 
     /// Turns the gradient of the new state into those of the gates' arguments and of the states
     /// before.
@@ -49,6 +51,7 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
 }
 
 /// Where the numbers of one vector of units lie on the way forward.
+#[derive(Clone, Copy)]
 pub(super) struct ForwardUnits<T> {
     /// How many units the vector has.
     pub(super) lanes: usize,
@@ -62,6 +65,58 @@ pub(super) struct ForwardUnits<T> {
     pub(super) c_before: *const T,
     pub(super) h: *mut T,
     pub(super) c: *mut T,
+}
+
+impl<T: crate::Real> ForwardUnits<T> {
+    /// Where a gate is.
+    #[inline(always)]
+    pub(super) fn gate(&self, k: usize) -> *mut T {
+        self.gates.wrapping_add(k * self.gate_step)
+    }
+
+    /// The units' numbers at a place that may be null, for 0.
+    ///
+    /// # Safety
+    /// So many numbers can be read at `from`, unless it is null.
+    #[inline(always)]
+    pub(super) unsafe fn load<S: Simd<T = T>, const WHOLE: bool>(&self, s: S, from: *const T) -> S::V {
+        // SAFETY: the caller's.
+        unsafe {
+            if from.is_null() {
+                s.splat(T::ZERO)
+            } else if WHOLE {
+                s.load(from)
+            } else {
+                s.load_first(from, self.lanes)
+            }
+        }
+    }
+
+    /// # Safety
+    /// So many numbers can be written at `to`.
+    #[inline(always)]
+    pub(super) unsafe fn store<S: Simd<T = T>, const WHOLE: bool>(&self, s: S, to: *mut T, v: S::V) {
+        // SAFETY: the caller's.
+        unsafe { if WHOLE { s.store(to, v) } else { s.store_first(to, self.lanes, v) } }
+    }
+}
+
+/// Leaves for backward what it needs: of each of N vectors of units, four numbers a unit.
+///
+/// # Safety
+/// These are places of the units.
+#[inline(always)]
+pub(super) unsafe fn keep<S: Simd, const N: usize, const WHOLE: bool>(
+    s: S,
+    kept: [[S::V; N]; 4],
+    units: &[ForwardUnits<S::T>; N],
+) {
+    for (gate, kept) in kept.into_iter().enumerate() {
+        for (units, kept) in units.iter().zip(kept) {
+            // SAFETY: the caller's.
+            unsafe { units.store::<S, WHOLE>(s, units.gate(gate), kept) };
+        }
+    }
 }
 
 /// Where the numbers of one vector of units lie on the way back.

@@ -9,15 +9,18 @@ use super::{
     arithmetic::{Arithmetic, ForwardUnits},
     forward_steps::{Rows, Run, Tile},
 };
-use crate::{
-    Number,
-    kernels::{
-        counter::count,
-        panels::Panels,
-        simd::Simd,
-        tile::{Grid, Left, Product, Term, cover, into_room, no_sums},
-    },
+use crate::kernels::{
+    counter::count,
+    functions::all,
+    panels::Panels,
+    simd::Simd,
+    tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
 };
+
+/// The most gates of a cell.
+const GATES: usize = 4;
+/// How many vectors of units become states together. Four leave no register for the next tile.
+const TOGETHER: usize = 2;
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// W_ih x + b of consecutive rows, for some blocks of units.
@@ -132,26 +135,40 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                         let place = place * (panels.len() / together) + k;
                         self.sums(&tile, first..first + together, place, &to);
                     }
-                    for sums in sums[..tile.rows * vectors].chunks_exact_mut(A::GATES) {
-                        for (gate, sum) in sums.iter_mut().enumerate() {
-                            sum.write(self.cell.activate(s, gate, sum.assume_init()));
-                        }
+                    // Functions of one vector after another would wait for each other.
+                    if blocks.end * A::GROUPS * S::LANES <= self.layer.sizes.hidden {
+                        self.states::<TOGETHER, true>(&tile, &blocks, &sums);
+                    } else {
+                        self.states::<1, false>(&tile, &blocks, &sums);
                     }
-                    self.each(
-                        &tile,
-                        &blocks,
-                        #[inline(always)]
-                        |k, units| {
-                            let mut gates = [s.splat(S::T::ZERO); 4];
-                            for (place, gate) in gates[..A::GATES].iter_mut().enumerate() {
-                                *gate = sums[k + place].assume_init();
-                            }
-                            self.cell.forward(s, &gates, units);
-                        },
-                    );
                 }
             },
         );
+    }
+
+    /// The new states from the sums of a tile, N vectors of units at a time.
+    ///
+    /// # Safety
+    /// The sums have been written; if `WHOLE`, all vectors of these blocks are.
+    #[inline(always)]
+    unsafe fn states<const N: usize, const WHOLE: bool>(
+        &self,
+        tile: &Tile<S::T>,
+        blocks: &Range<usize>,
+        sums: &Sums<S>,
+    ) {
+        let vectors = tile.rows * blocks.len() * A::GROUPS;
+        for first in (0..vectors).step_by(N) {
+            // Where fewer are left, the last one stands for the others as well.
+            let vector = |k: usize| (first + k).min(vectors - 1);
+            let units = all!(k < N => self.units(tile, blocks, vector(k)));
+            let place = |gate: usize, k: usize| vector(k) * A::GATES + gate.min(A::GATES - 1);
+            // SAFETY: the caller's.
+            unsafe {
+                let gates = all!(gate < GATES => all!(k < N => sums[place(gate, k)].assume_init()));
+                self.cell.forward::<S, N, WHOLE>(self.s, gates, &units);
+            }
+        }
     }
 
     /// The sums of a tile: the one at `place` among those that go through these panels' block.
@@ -178,39 +195,30 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         unsafe { product.run(self.s, &from, to) };
     }
 
-    /// Calls `f` for each vector of units of each row of a tile, with the place of its sums.
+    /// Where the numbers of a tile's k-th vector of units lie; those of a row come one after another.
     #[inline(always)]
-    fn each(&self, tile: &Tile<S::T>, blocks: &Range<usize>, mut f: impl FnMut(usize, &ForwardUnits<S::T>)) {
-        let (hidden, vectors) = (self.layer.sizes.hidden, blocks.len() * A::WIDTH);
-        let first = blocks.start * A::GROUPS * S::LANES;
-        let state = if self.layer.hr.is_some() {
+    fn units(&self, tile: &Tile<S::T>, blocks: &Range<usize>, k: usize) -> ForwardUnits<S::T> {
+        let (hidden, groups) = (self.layer.sizes.hidden, blocks.len() * A::GROUPS);
+        let (row, group) = if groups == 1 { (k, 0) } else { (k / groups, k % groups) };
+        let unit = (blocks.start * A::GROUPS + group) * S::LANES;
+        let before = |place: *const S::T, step: usize| {
+            if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
+        };
+        let (h, h_step) = if self.layer.hr.is_some() {
             (self.unprojected, hidden)
         } else {
             (self.output.h, self.output.h_step)
         };
-        for row in 0..tile.rows {
-            for group in 0..blocks.len() * A::GROUPS {
-                let unit = first + group * S::LANES;
-                let lanes = hidden.saturating_sub(unit).min(S::LANES);
-                if lanes == 0 {
-                    break;
-                }
-                let before = |place: *const S::T, step: usize| {
-                    if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
-                };
-                let c_row = if self.sweep.keep { tile.row } else { tile.sequence } + row;
-                let units = ForwardUnits {
-                    lanes,
-                    gate_step: hidden,
-                    gates: tile.gates.wrapping_add(row * self.step_of_gates() + unit),
-                    keep: self.sweep.keep,
-                    h_before: before(tile.h_before, tile.h_step),
-                    c_before: before(tile.c_before, hidden),
-                    h: state.0.wrapping_add((tile.row + row) * state.1 + unit),
-                    c: self.c.wrapping_add(c_row * hidden + unit),
-                };
-                f(row * vectors + group * A::GATES, &units);
-            }
+        let c_row = if self.sweep.keep { tile.row } else { tile.sequence } + row;
+        ForwardUnits {
+            lanes: hidden.saturating_sub(unit).min(S::LANES),
+            gate_step: hidden,
+            gates: tile.gates.wrapping_add(row * self.step_of_gates() + unit),
+            keep: self.sweep.keep,
+            h_before: before(tile.h_before, tile.h_step),
+            c_before: before(tile.c_before, hidden),
+            h: h.wrapping_add((tile.row + row) * h_step + unit),
+            c: self.c.wrapping_add(c_row * hidden + unit),
         }
     }
 

@@ -6,11 +6,11 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, load_or_zero, of_sigmoid, of_tanh};
+use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, keep, load_or_zero, of_sigmoid, of_tanh};
 use crate::{
     Number,
     kernels::{
-        functions::{sigmoid, tanh},
+        functions::{all, sigmoid, tanh},
         simd::Simd,
     },
 };
@@ -29,23 +29,27 @@ impl Arithmetic for GatedUnit {
     const CARRIES: bool = true;
 
     #[inline(always)]
-    fn activate<S: Simd>(self, s: S, gate: usize, sum: S::V) -> S::V {
-        if gate < 2 { sigmoid(s, sum) } else { sum }
-    }
-
-    #[inline(always)]
-    unsafe fn forward<S: Simd>(self, s: S, &[r, z, q, _]: &[S::V; 4], units: &ForwardUnits<S::T>) {
-        let lanes = units.lanes;
+    unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        [r, z, q, _]: [[S::V; N]; 4],
+        units: &[ForwardUnits<S::T>; N],
+    ) {
+        // SAFETY: the caller's.
+        let of_x = all!(k < N => unsafe { units[k].load::<S, WHOLE>(s, units[k].gate(2)) });
+        // SAFETY: the caller's.
+        let h = all!(k < N => unsafe { units[k].load::<S, WHOLE>(s, units[k].h_before) });
+        let r = sigmoid(s, r);
+        let z = sigmoid(s, z);
+        let n = tanh(s, all!(k < N => s.mul_add(r[k], q[k], of_x[k])));
+        let h = all!(k < N => s.mul_add(z[k], s.sub(h[k], n[k]), n[k]));
         // SAFETY: the caller's.
         unsafe {
-            let of_x = s.load_first(units.gates.add(2 * units.gate_step), lanes);
-            let n = tanh(s, s.mul_add(r, q, of_x));
-            let h_before = load_or_zero(s, units.h_before, lanes);
-            s.store_first(units.h, lanes, s.mul_add(z, s.sub(h_before, n), n));
-            if units.keep {
-                for (k, kept) in [r, z, n, q].into_iter().enumerate() {
-                    s.store_first(units.gates.add(k * units.gate_step), lanes, kept);
-                }
+            for (units, h) in units.iter().zip(h) {
+                units.store::<S, WHOLE>(s, units.h, h);
+            }
+            if units[0].keep {
+                keep::<S, N, WHOLE>(s, [r, z, n, q], units);
             }
         }
     }

@@ -6,9 +6,9 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, load_or_zero, of_sigmoid, of_tanh};
+use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, keep, load_or_zero, of_sigmoid, of_tanh};
 use crate::kernels::{
-    functions::{sigmoid, tanh},
+    functions::{all, sigmoid, tanh},
     simd::Simd,
 };
 
@@ -25,22 +25,27 @@ impl Arithmetic for LongShortTermMemory {
     const CELL: bool = true;
 
     #[inline(always)]
-    fn activate<S: Simd>(self, s: S, gate: usize, sum: S::V) -> S::V {
-        if gate == 2 { tanh(s, sum) } else { sigmoid(s, sum) }
-    }
-
-    #[inline(always)]
-    unsafe fn forward<S: Simd>(self, s: S, &[i, f, g, o]: &[S::V; 4], units: &ForwardUnits<S::T>) {
-        let lanes = units.lanes;
+    unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        [i, f, g, o]: [[S::V; N]; 4],
+        units: &[ForwardUnits<S::T>; N],
+    ) {
+        let (i, f, g) = (sigmoid(s, i), sigmoid(s, f), tanh(s, g));
+        // SAFETY: the caller's.
+        let c = all!(k < N => unsafe { units[k].load::<S, WHOLE>(s, units[k].c_before) });
+        let c = all!(k < N => s.mul_add(f[k], c[k], s.mul(i[k], g[k])));
+        let o = sigmoid(s, o);
+        let of_c = tanh(s, c);
+        let h = all!(k < N => s.mul(o[k], of_c[k]));
         // SAFETY: the caller's.
         unsafe {
-            let c = s.mul_add(f, load_or_zero(s, units.c_before, lanes), s.mul(i, g));
-            s.store_first(units.c, lanes, c);
-            s.store_first(units.h, lanes, s.mul(o, tanh(s, c)));
-            if units.keep {
-                for (k, gate) in [i, f, g, o].into_iter().enumerate() {
-                    s.store_first(units.gates.add(k * units.gate_step), lanes, gate);
-                }
+            for (k, units) in units.iter().enumerate() {
+                units.store::<S, WHOLE>(s, units.c, c[k]);
+                units.store::<S, WHOLE>(s, units.h, h[k]);
+            }
+            if units[0].keep {
+                keep::<S, N, WHOLE>(s, [i, f, g, o], units);
             }
         }
     }
@@ -52,7 +57,7 @@ impl Arithmetic for LongShortTermMemory {
         unsafe {
             let gate = |k: usize| units.gates.add(k * units.gate_step);
             let [i, f, g, o] = [0, 1, 2, 3].map(|k| s.load_first(gate(k), lanes));
-            let of_c = tanh(s, s.load_first(units.c, lanes));
+            let of_c = tanh(s, [s.load_first(units.c, lanes)])[0];
             let through_h = s.mul(s.mul(dh, o), of_tanh(s, of_c));
             let dc = s.add(s.load_first(units.dc, lanes), through_h);
             let c_before = load_or_zero(s, units.c_before, lanes);

@@ -6,7 +6,10 @@
 use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, of_tanh};
 use crate::{
     Number,
-    kernels::{functions::tanh, simd::Simd},
+    kernels::{
+        functions::{all, tanh},
+        simd::Simd,
+    },
 };
 
 /// The arithmetic of a simple cell.
@@ -25,17 +28,20 @@ impl Arithmetic for Simple {
     const GRADIENTS: usize = 1;
 
     #[inline(always)]
-    fn activate<S: Simd>(self, s: S, _: usize, sum: S::V) -> S::V {
-        match self {
-            Self::Tanh => tanh(s, sum),
-            Self::ReLU => s.max(s.splat(S::T::ZERO), sum),
+    unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        [sums, ..]: [[S::V; N]; 4],
+        units: &[ForwardUnits<S::T>; N],
+    ) {
+        let h = match self {
+            Self::Tanh => tanh(s, sums),
+            Self::ReLU => all!(k < N => s.max(s.splat(S::T::ZERO), sums[k])),
+        };
+        for (units, h) in units.iter().zip(h) {
+            // SAFETY: the caller's.
+            unsafe { units.store::<S, WHOLE>(s, units.h, h) };
         }
-    }
-
-    #[inline(always)]
-    unsafe fn forward<S: Simd>(self, s: S, &[h, ..]: &[S::V; 4], units: &ForwardUnits<S::T>) {
-        // SAFETY: the caller's.
-        unsafe { s.store_first(units.h, units.lanes, h) };
     }
 
     #[inline(always)]
