@@ -3,8 +3,14 @@
 #![allow(unsafe_code)] // vectors are filled by the sweep before they get their length
 
 use super::{
-    Cell, Columns, Kept, Sizes, Start, Steps, Weights, arithmetic::Arithmetic, backward_steps::Run,
-    gru::GatedUnit, lstm::LongShortTermMemory, plan::Plan, rnn::Simple,
+    Cell, Columns, Kept, Sizes, Start, Steps, Weights,
+    arithmetic::Arithmetic,
+    backward_steps::Run,
+    gru::GatedUnit,
+    lstm::LongShortTermMemory,
+    plan::Plan,
+    rnn::Simple,
+    rows::{row_step, rows_with_room},
 };
 use crate::{
     Real,
@@ -113,7 +119,8 @@ pub(crate) fn backward_on<T: Real>(
     let slots = |there: bool, count: usize| if there { count * rows * sizes.hidden } else { 0 };
     let (gated, cell) = (sweep.cell.gates() > 1, sweep.cell.has_cell_state());
     let projects = !sweep.weights.hr.is_empty();
-    assert_eq!(kept.gates.len(), slots(gated, 4), "the gates that were kept");
+    let gates = if gated { rows * row_step::<T>(4 * sizes.hidden) } else { 0 };
+    assert_eq!(kept.gates.len(), gates, "the gates that were kept");
     assert_eq!(kept.c.len(), slots(cell, 1), "the cell states that were kept");
     assert_eq!(kept.unprojected.len(), slots(projects, 1), "the states that were kept");
     assert_eq!(sweep.weights.hr.len(), if projects { sizes.state * sizes.hidden } else { 0 }, "W_hr");
@@ -150,7 +157,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         let hr = projects.then(|| Panels::pack_columns(row_major(sweep.weights.hr, state, hidden), width));
 
         if A::KEPT == 0 {
-            kept.gates = Buffer::with_room(rows * hidden);
+            kept.gates = rows_with_room(rows, hidden);
         }
         let or_zero = |values: &[T], there: bool, size: usize| match values {
             _ if !there => Vec::new(),
@@ -179,7 +186,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         parallel::share(plan.parts.len(), |part| run.part(plan.parts[part].clone()));
         // SAFETY: the parts cover all sequences, and each wrote the numbers of all its rows.
         unsafe {
-            kept.gates.set_len(rows * hidden * A::GRADIENTS);
+            kept.gates.set_len(rows * row_step::<T>(hidden * A::GRADIENTS));
             d_state.set_len(if projects { rows * state } else { 0 });
         }
         let mut gradients = sweep.weight_gradients(&kept, &d_state, needs);

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::{
     Backward, Columns, Sizes,
     arithmetic::{Arithmetic, BackwardUnits},
+    rows::row_step,
 };
 use crate::{
     kernels::{
@@ -121,6 +122,11 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
     }
 
+    /// From one row to the next in `gates`.
+    fn gates_step(&self) -> usize {
+        row_step::<S::T>(A::GRADIENTS * self.sweep.sizes.hidden)
+    }
+
     fn shared_panels(&self, panels: &Panels<S::T>, work: impl Fn(Range<usize>) + Sync) {
         let (panels, pieces) = (panels.count(), self.pieces.min(panels.count()));
         parallel::share(pieces, |piece| work(panels * piece / pieces..panels * (piece + 1) / pieces));
@@ -138,7 +144,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         panels: &Range<usize>,
         (from, to): (&Grid<*const S::T>, &Grid<*mut S::T>),
     ) {
-        let step = A::GRADIENTS * self.sweep.sizes.hidden;
+        let step = self.gates_step();
         let start = self.gates.wrapping_add((row + first) * step).cast_const();
         let left = Left::rows(start, step);
         let product = Product::of_panels::<S>(count, left, (self.hh, panels, first.div_ceil(count)));
@@ -153,61 +159,55 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             count(group.rows, self.hh.depth(), self.hh.columns_of(&panels, state));
         }
         let Columns { width, first: first_column } = self.sweep.columns;
-        cover::<S>(
-            (2, 1),
-            panels,
-            (group.rows, A::GRADIENTS * self.sweep.sizes.hidden),
-            |panels, first, count| {
-                s.vectorize(
-                    #[inline(always)]
-                    || {
-                        let mut sums = no_sums::<S>();
-                        let row = group.row + first;
-                        let column = panels.start * 2 * S::LANES;
-                        let dh = self.sweep.dh.as_ptr().wrapping_add(row * width + first_column + column);
-                        let from = Grid::of_rows(dh, width, state - column);
-                        let to = if finish {
-                            into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2))
+        cover::<S>((2, 1), panels, (group.rows, self.gates_step()), |panels, first, count| {
+            s.vectorize(
+                #[inline(always)]
+                || {
+                    let mut sums = no_sums::<S>();
+                    let row = group.row + first;
+                    let column = panels.start * 2 * S::LANES;
+                    let dh = self.sweep.dh.as_ptr().wrapping_add(row * width + first_column + column);
+                    let from = Grid::of_rows(dh, width, state - column);
+                    let to = if finish {
+                        into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2))
+                    } else {
+                        let d_state = self.d_state.wrapping_add(row * state + column);
+                        Grid::of_rows(d_state, state, state - column)
+                    };
+                    // What goes past the weights, or came in at the end of the sequence.
+                    let carries = A::CARRIES || group.after.is_none();
+                    let carry = self.carried_h.wrapping_add((group.sequence + first) * state);
+                    // SAFETY: the rows are of this part and the lanes end with the state.
+                    unsafe {
+                        let after = group.after.unwrap_or(0);
+                        if group.after.is_some() {
+                            self.through_weights(after, (first, count), &panels, (&from, &to));
                         } else {
-                            let d_state = self.d_state.wrapping_add(row * state + column);
-                            Grid::of_rows(d_state, state, state - column)
-                        };
-                        // What goes past the weights, or came in at the end of the sequence.
-                        let carries = A::CARRIES || group.after.is_none();
-                        let carry = self.carried_h.wrapping_add((group.sequence + first) * state);
-                        // SAFETY: the rows are of this part and the lanes end with the state.
-                        unsafe {
-                            let after = group.after.unwrap_or(0);
-                            if group.after.is_some() {
-                                self.through_weights(after, (first, count), &panels, (&from, &to));
-                            } else {
-                                let terms = [Term::none(); 2];
-                                let product =
-                                    Product { rows: count, vectors: 2, panels: panels.len(), terms };
-                                product.run(s, &from, &to);
-                            }
-                            if carries {
-                                self.each(
-                                    state,
-                                    count,
-                                    &panels,
-                                    #[inline(always)]
-                                    |k, r, column, lanes| {
-                                        let v = k % (panels.len() * 2);
-                                        let sum = to.start.add(r * to.row_step + v * S::LANES);
-                                        let carried = s.load_first(carry.add(r * state + column), lanes);
-                                        s.store_first(sum, lanes, s.add(s.load_first(sum, lanes), carried));
-                                    },
-                                );
-                            }
-                            if finish {
-                                self.gates(group, first, count, &panels, &sums);
-                            }
+                            let terms = [Term::none(); 2];
+                            let product = Product { rows: count, vectors: 2, panels: panels.len(), terms };
+                            product.run(s, &from, &to);
                         }
-                    },
-                );
-            },
-        );
+                        if carries {
+                            self.each(
+                                state,
+                                count,
+                                &panels,
+                                #[inline(always)]
+                                |k, r, column, lanes| {
+                                    let v = k % (panels.len() * 2);
+                                    let sum = to.start.add(r * to.row_step + v * S::LANES);
+                                    let carried = s.load_first(carry.add(r * state + column), lanes);
+                                    s.store_first(sum, lanes, s.add(s.load_first(sum, lanes), carried));
+                                },
+                            );
+                        }
+                        if finish {
+                            self.gates(group, first, count, &panels, &sums);
+                        }
+                    }
+                },
+            );
+        });
     }
 
     /// The same before the projection: ∂h W_hr.
@@ -264,7 +264,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 let units = BackwardUnits {
                     lanes,
                     gate_step: hidden,
-                    gates: self.gates.wrapping_add((row + r) * A::GRADIENTS * hidden + unit),
+                    gates: self.gates.wrapping_add((row + r) * self.gates_step() + unit),
                     h: h.wrapping_add((row + r) * width + unit),
                     h_before,
                     c_before,
@@ -282,22 +282,16 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     fn initial(&self, rows: Rows, sequence: usize, panels: Range<usize>) {
         let Sizes { state, .. } = self.sweep.sizes;
         count(rows.count, self.hh.depth(), self.hh.columns_of(&panels, state));
-        cover::<S>(
-            (2, 1),
-            panels,
-            (rows.count, A::GRADIENTS * self.sweep.sizes.hidden),
-            |panels, first, count| {
-                let column = panels.start * 2 * S::LANES;
-                let place = (sequence + first) * state + column;
-                let (h_0, carry) =
-                    (self.h_0.wrapping_add(place), self.carried_h.wrapping_add(place).cast_const());
-                let to = Grid::of_rows(h_0, state, state - column);
-                let from =
-                    if A::CARRIES { Grid::of_rows(carry, state, state - column) } else { Grid::zeros() };
-                // SAFETY: the rows are of this part and the lanes end with the state.
-                unsafe { self.through_weights(rows.first, (first, count), &panels, (&from, &to)) };
-            },
-        );
+        cover::<S>((2, 1), panels, (rows.count, self.gates_step()), |panels, first, count| {
+            let column = panels.start * 2 * S::LANES;
+            let place = (sequence + first) * state + column;
+            let (h_0, carry) =
+                (self.h_0.wrapping_add(place), self.carried_h.wrapping_add(place).cast_const());
+            let to = Grid::of_rows(h_0, state, state - column);
+            let from = if A::CARRIES { Grid::of_rows(carry, state, state - column) } else { Grid::zeros() };
+            // SAFETY: the rows are of this part and the lanes end with the state.
+            unsafe { self.through_weights(rows.first, (first, count), &panels, (&from, &to)) };
+        });
     }
 
     /// Calls `f` for each vector of each row of a tile, with the place of its sum, its row, its

@@ -3,8 +3,14 @@
 #![allow(unsafe_code)] // vectors are filled by the sweep before they get their length
 
 use super::{
-    Cell, Columns, Layer, Start, Steps, arithmetic::Arithmetic, forward_steps::Run, gru::GatedUnit,
-    lstm::LongShortTermMemory, plan::Plan, rnn::Simple,
+    Cell, Columns, Layer, Start, Steps,
+    arithmetic::Arithmetic,
+    forward_steps::Run,
+    gru::GatedUnit,
+    lstm::LongShortTermMemory,
+    plan::Plan,
+    rnn::Simple,
+    rows::{row_step, rows_with_room},
 };
 use crate::{
     Real,
@@ -35,7 +41,7 @@ pub struct Forward<'a, T> {
 /// What a sweep keeps beside its output.
 #[derive(Debug)]
 pub struct Kept<T: Real> {
-    /// Four numbers a unit for LSTM and GRU, [N, 4·H].
+    /// Four numbers a unit for LSTM and GRU, [N, 4·H], with rows as far apart as [`row_step`] says.
     pub(super) gates: Buffer<T>,
     /// The cell states: those of all rows, [N, H], if kept, else the last ones, [B, H].
     pub(super) c: Buffer<T>,
@@ -117,7 +123,8 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         let weights = wide * sizes.state;
         let plan = Plan::new(sweep.steps, wide * sizes.input + weights, weights);
         // Every number that is read is written before, so none is set to 0 first.
-        let mut gates = Buffer::<T>::with_room(if sweep.keep { rows * hidden * A::KEPT } else { 0 });
+        let kept_rows = if sweep.keep { rows } else { 0 };
+        let mut gates = rows_with_room::<T>(kept_rows, hidden * A::KEPT);
         let c_rows = if sweep.keep { rows } else { batch };
         let mut c = Buffer::<T>::with_room(if A::CELL { c_rows * hidden } else { 0 });
         let mut unprojected = Buffer::<T>::with_room(if layer.hr.is_some() { rows * hidden } else { 0 });
@@ -137,7 +144,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         parallel::share(plan.parts.len(), |part| run.part(plan.parts[part].clone()));
         // SAFETY: the parts cover all sequences, and each wrote the numbers of all its rows.
         unsafe {
-            gates.set_len(if sweep.keep { rows * hidden * A::KEPT } else { 0 });
+            gates.set_len(kept_rows * row_step::<T>(hidden * A::KEPT));
             c.set_len(if A::CELL { c_rows * hidden } else { 0 });
             unprojected.set_len(if layer.hr.is_some() { rows * hidden } else { 0 });
         }

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{Forward, Layer, Start, arithmetic::Arithmetic, forward::Output};
+use super::{Forward, Layer, Start, arithmetic::Arithmetic, forward::Output, rows::row_step};
 use crate::{
     Number,
     kernels::{pool::Buffer, simd::Simd, tile::most_rows},
@@ -76,7 +76,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// From one row to the next in `gates`.
     fn gates_step(&self) -> usize {
         let slots = if self.sweep.keep { A::KEPT } else { A::GATES };
-        self.layer.sizes.hidden * slots
+        row_step::<S::T>(self.layer.sizes.hidden * slots)
     }
 
     /// Whether the gates become the states in place, as those of a simple cell do.

@@ -30,6 +30,7 @@ mod layer;
 mod lstm;
 mod plan;
 mod rnn;
+mod rows;
 mod steps;
 mod stream;
 #[cfg(test)]
@@ -119,6 +120,19 @@ impl Cell {
     pub fn kept(self) -> usize {
         fn of<A: Arithmetic>(_: A) -> usize {
             A::KEPT + usize::from(A::CELL)
+        }
+        match self {
+            Self::Tanh => of(Simple::Tanh),
+            Self::ReLU => of(Simple::ReLU),
+            Self::LSTM => of(LongShortTermMemory),
+            Self::GRU => of(GatedUnit),
+        }
+    }
+
+    /// Numbers a unit and step that backward leaves where those were.
+    fn gradients(self) -> usize {
+        fn of<A: Arithmetic>(_: A) -> usize {
+            A::GRADIENTS
         }
         match self {
             Self::Tanh => of(Simple::Tanh),

@@ -4,7 +4,7 @@
 
 use super::{
     Cell, Forward, Layer, Start, Steps, forward::Output, forward_steps::Run, gru::GatedUnit,
-    lstm::LongShortTermMemory, plan::pieces_of_a_step, rnn::Simple,
+    lstm::LongShortTermMemory, plan::pieces_of_a_step, rnn::Simple, rows::row_step,
 };
 use crate::{
     Real,
@@ -28,7 +28,7 @@ impl<T: Real> Layer<T> {
         let (hidden, gates) = (self.sizes.hidden, self.cell.gates());
         Scratch {
             steps: Steps::equal(1, batch),
-            gates: vec![T::ZERO; if gates > 1 { batch * gates * hidden } else { 0 }],
+            gates: vec![T::ZERO; if gates > 1 { batch * row_step::<T>(gates * hidden) } else { 0 }],
             unprojected: vec![T::ZERO; if self.hr.is_some() { batch * hidden } else { 0 }],
         }
     }
@@ -45,7 +45,8 @@ impl<T: Real> Layer<T> {
         let of_c = if self.cell.has_cell_state() { batch * sizes.hidden } else { 0 };
         assert_eq!(c.len(), of_c, "the size of the cell state");
         let (gates, hidden) = (self.cell.gates(), sizes.hidden);
-        assert_eq!(scratch.gates.len(), if gates > 1 { batch * gates * hidden } else { 0 }, "the scratch");
+        let of_gates = if gates > 1 { batch * row_step::<T>(gates * hidden) } else { 0 };
+        assert_eq!(scratch.gates.len(), of_gates, "the scratch");
         assert_eq!(
             scratch.unprojected.len(),
             if self.hr.is_some() { batch * hidden } else { 0 },

@@ -3,7 +3,7 @@
 //! With ∂a the gradients of the gates' arguments: ∂W_ih = ∂aᵀ x, ∂W_hh = ∂aᵀ h_before, ∂b = Σ ∂a,
 //! ∂x = ∂a W_ih.
 
-use super::{Backward, Cell, Columns, Gradients, Kept, Needs, Sizes};
+use super::{Backward, Cell, Columns, Gradients, Kept, Needs, Sizes, rows::row_step};
 use crate::{
     Real,
     kernels::{columns::column_sums, matrix::Matrix, product::Product},
@@ -15,10 +15,9 @@ impl<T: Real> Backward<'_, T> {
     pub(super) fn weight_gradients(&self, kept: &Kept<T>, d_state: &[T], needs: Needs) -> Gradients<T> {
         let Sizes { input, hidden, state } = self.sizes;
         let (rows, wide) = (self.steps.rows(), self.cell.gates() * hidden);
-        let slots = kept.gates.len() / (rows * hidden).max(1);
+        let step = row_step::<T>(self.cell.gradients() * hidden);
         let of_gates = |first: usize, count: usize| {
-            let strides = [(slots * hidden) as isize, 1];
-            Matrix::strided(&kept.gates, first * hidden, [rows, count * hidden], strides)
+            Matrix::strided(&kept.gates, first * hidden, [rows, count * hidden], [step as isize, 1])
         };
         // The gradients of a GRU's gates are those of r, z, W_hn h and W_in x; the last two differ.
         let of_hidden = of_gates(0, self.cell.gates());

@@ -1,0 +1,32 @@
+//! Rows of numbers that a sweep keeps for itself.
+
+#![allow(unsafe_code)] // memory is not set to 0 before it is written
+
+use crate::{Real, kernels::pool::Buffer};
+
+/// The bytes of a cache line.
+const LINE: usize = 64;
+/// Rows so many bytes apart want the same few places of the first cache, each a part of them.
+const SAME_PLACES: usize = 4096;
+
+/// From one row of `numbers` numbers to the next. Rows that would want the same places of a cache get
+/// a cache line more, so that a tile reads and writes many of them at once.
+pub(super) fn row_step<T>(numbers: usize) -> usize {
+    let apart = numbers > 0 && (numbers * size_of::<T>()).is_multiple_of(SAME_PLACES);
+    if apart { numbers + LINE / size_of::<T>() } else { numbers }
+}
+
+/// Room for rows of `numbers` numbers, with what lies between them set to 0.
+pub(super) fn rows_with_room<T: Real>(rows: usize, numbers: usize) -> Buffer<T> {
+    let step = row_step::<T>(numbers);
+    let mut buffer = Buffer::<T>::with_room(rows * step);
+    if step > numbers {
+        for row in 0..rows {
+            for place in numbers..step {
+                // SAFETY: a place of a row for which there is room.
+                unsafe { buffer.start().add(row * step + place).write(T::ZERO) };
+            }
+        }
+    }
+    buffer
+}
