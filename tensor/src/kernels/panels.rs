@@ -105,10 +105,10 @@ impl<T: Real> Panels<T> {
 }
 
 /// Numbers that are worth a thread's packing.
-const WORTH: usize = 1 << 16;
+const WORTH: usize = 1 << 14;
 
 /// How many rows are packed while the cache lines of a block of columns are near.
-const BLOCK: usize = 16;
+const BLOCK: usize = 128;
 
 /// Packs one panel, row after row.
 fn pack_panel<T: Real>(
