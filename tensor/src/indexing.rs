@@ -4,6 +4,7 @@ use crate::{
     Element, Error, Index, Layout, Number, Result, Shape, Tensor,
     create::{filled, with_capacity, with_room},
     elementwise::along,
+    kernels::gather::gather,
     nest::Nest,
 };
 
@@ -46,20 +47,23 @@ impl<T: Element> Tensor<T> {
         let (outer, inner) = (Nest::new([&lead]), Nest::new([&part]));
         let (length, [stride]) = (inner.row_length(), inner.row_strides());
         let origin = self.layout().offset() as isize;
-        let mut copy = |row: usize| {
-            if stride == 1 {
-                values.extend_from_slice(&storage[row..row + length]);
-            } else {
-                values.extend((0..length).map(|i| storage[along(row, i, stride)]));
-            }
-        };
         // To find the rows of a slice takes longer than to copy a short one, so it is done once.
         let starts: Vec<[usize; 1]> = inner.row_starts(0..inner.rows()).collect();
         for start in outer.places() {
-            for &position in &positions {
-                // Where this slice lies relative to the first one of all.
-                let shift = along(start, position, step) as isize - origin;
-                starts.iter().for_each(|&[row]| copy((row as isize + shift) as usize));
+            // Where a slice lies relative to the first one of all.
+            let shift = |position: usize| along(start, position, step) as isize - origin;
+            let row = |k: usize| {
+                let [start] = starts[k % starts.len()];
+                (start as isize + shift(positions[k / starts.len()])) as usize
+            };
+            let rows = positions.len() * starts.len();
+            if stride == 1 {
+                gather(&mut values, rows, length, |k| &storage[row(k)..][..length]);
+            } else {
+                values.extend((0..rows).flat_map(|k| {
+                    let first = row(k);
+                    (0..length).map(move |i| storage[along(first, i, stride)])
+                }));
             }
         }
         Ok(Self::computed(values, shape))

@@ -5,6 +5,7 @@ mod blocked;
 mod columns;
 pub mod counter;
 pub mod functions;
+pub(crate) mod gather;
 mod matrix;
 mod panels;
 pub mod peak;

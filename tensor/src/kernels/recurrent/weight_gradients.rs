@@ -6,7 +6,7 @@
 use super::{Backward, Cell, Columns, Gradients, Kept, Needs, Sizes, rows::row_step};
 use crate::{
     Real,
-    kernels::{columns::column_sums, matrix::Matrix, product::Product},
+    kernels::{columns::column_sums, gather::gather, matrix::Matrix, product::Product},
 };
 
 impl<T: Real> Backward<'_, T> {
@@ -98,32 +98,23 @@ impl<T: Real> Backward<'_, T> {
 
     /// For each row, the state before it: [N, S].
     fn states_before(&self) -> Vec<T> {
-        let state = self.sizes.state;
-        let mut all = T::room(self.steps.rows() * state).unwrap_or_default();
+        let (rows, state, Columns { width, first }) = (self.steps.rows(), self.sizes.state, self.columns);
+        let none = vec![T::ZERO; state];
+        let mut sources: Vec<&[T]> = vec![&none; rows];
         let mut before = 0..0;
-        let mut in_time = Vec::with_capacity(self.steps.count());
         for rows in self.steps.in_order(self.reverse) {
-            in_time.push((rows.clone(), std::mem::replace(&mut before, rows)));
-        }
-        in_time.sort_unstable_by_key(|(rows, _)| rows.start);
-        for (rows, before) in in_time {
             // The sequences that go on come first; the others begin here.
-            let (old, end) = (before.len().min(rows.len()), rows.len() * state);
-            let Columns { width, first } = self.columns;
-            let states = &self.h[before.start * width..];
-            if width == state {
-                all.extend_from_slice(&states[..old * state]);
-            } else {
-                states
-                    .chunks_exact(width)
-                    .take(old)
-                    .for_each(|h| all.extend_from_slice(&h[first..][..state]));
+            for (sequence, source) in sources[rows.clone()].iter_mut().enumerate() {
+                if sequence < before.len() {
+                    *source = &self.h[(before.start + sequence) * width + first..][..state];
+                } else if !self.start.h.is_empty() {
+                    *source = &self.start.h[sequence * state..][..state];
+                }
             }
-            match self.start.h {
-                [] => all.resize(all.len() + end - old * state, T::ZERO),
-                h_0 => all.extend_from_slice(&h_0[old * state..end]),
-            }
+            before = rows;
         }
+        let mut all = T::room(rows * state).unwrap_or_else(|_| Vec::with_capacity(rows * state));
+        gather(&mut all, rows, state, |row| sources[row]);
         all
     }
 }
