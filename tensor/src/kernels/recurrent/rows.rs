@@ -30,3 +30,29 @@ pub(super) fn rows_with_room<T: Real>(rows: usize, numbers: usize) -> Buffer<T> 
     }
     buffer
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rows_of_whole_pages_are_moved_apart() {
+        for (numbers, step) in [(0, 0), (1, 1), (1000, 1000), (1023, 1023), (1024, 1040), (4096, 4112)] {
+            assert_eq!(row_step::<f32>(numbers), step, "{numbers} numbers of 4 bytes");
+        }
+        assert_eq!([511, 512].map(row_step::<f64>), [511, 520]);
+    }
+
+    #[test]
+    fn what_lies_between_rows_is_written() {
+        let mut buffer = rows_with_room::<f64>(3, 512);
+        // SAFETY: the rows are written here, and the gaps were.
+        unsafe {
+            (0..3).for_each(|row| (0..512).for_each(|k| buffer.start().add(row * 520 + k).write(1.0)));
+            buffer.set_len(3 * 520);
+        }
+        for row in buffer.chunks(520) {
+            assert!(row[..512].iter().all(|&x| x == 1.0) && row[512..].iter().all(|&x| x == 0.0));
+        }
+    }
+}
