@@ -4,7 +4,7 @@ use crate::{
     Element, Error, Index, Layout, Number, Result, Shape, Tensor,
     create::{filled, with_capacity, with_room},
     elementwise::along,
-    kernels::gather::gather,
+    kernels::append_rows::append_rows,
     nest::Nest,
 };
 
@@ -58,12 +58,12 @@ impl<T: Element> Tensor<T> {
             };
             let rows = positions.len() * starts.len();
             if stride == 1 {
-                gather(&mut values, rows, length, |k| &storage[row(k)..][..length]);
+                append_rows(&mut values, rows, length, |k| &storage[row(k)..][..length]);
             } else {
-                values.extend((0..rows).flat_map(|k| {
+                for k in 0..rows {
                     let first = row(k);
-                    (0..length).map(move |i| storage[along(first, i, stride)])
-                }));
+                    values.extend((0..length).map(|i| storage[along(first, i, stride)]));
+                }
             }
         }
         Ok(Self::computed(values, shape))

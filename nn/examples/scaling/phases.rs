@@ -18,17 +18,18 @@ use crate::{
 
 /// i, h, T and B.
 const SIZES: [[usize; 4]; 3] = [[32, 64, 50, 32], [128, 256, 64, 32], [512, 1024, 32, 64]];
-/// Of measurements, of which the medians count.
+/// So often everything is measured; medians count.
 const ROUNDS: usize = 11;
 /// A phase is repeated for so long.
 const STRETCH: Duration = Duration::from_millis(10);
-/// Before the peak is measured.
+/// How long to wait before the peak is measured.
 const PAUSE: Duration = Duration::from_millis(5);
 const NO_STATE: Start<'static, f32> = Start { h: &[], c: &[] };
 
-/// A table of shares.
+/// A table of shares. What a phase takes is a difference of two times, so a round can be odd; the
+/// median is not.
 pub(crate) fn table() {
-    let threads = rayon_threads();
+    let threads = kernel_threads();
     println!("Share of the peak that the phases of a training step reach, threads: {threads}");
     let phases = ["forward", "kept", "sweep back", "gradients", "all", "peak GFLOP/s"];
     println!("{:<26}{}", "", phases.map(|phase| format!("{phase:>13}")).concat());
@@ -72,7 +73,7 @@ fn line(kind: &str, problem: &Problem, threads: usize) {
     println!("{:<26}{shares}{peak:>13.0}", format!("{kind} i{i} h{h} T{t} B{b}"));
 }
 
-/// How long something takes, done as often as fills a few milliseconds, each time from the start.
+/// How long something takes, repeated for [`STRETCH`].
 fn seconds<T>(mut work: impl FnMut() -> T) -> f64 {
     let start = Instant::now();
     let mut times = 0;
@@ -84,13 +85,13 @@ fn seconds<T>(mut work: impl FnMut() -> T) -> f64 {
 }
 
 /// As many threads as the kernels use.
-fn rayon_threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::env::var("RAYON_NUM_THREADS")
-        .ok()
-        .and_then(|count| count.parse().ok())
-        .filter(|&count| count > 0)
-        .unwrap_or(cores)
+fn kernel_threads() -> usize {
+    if !cfg!(feature = "rayon") {
+        return 1;
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let wanted = std::env::var("RAYON_NUM_THREADS").ok().and_then(|count| count.parse().ok());
+    wanted.filter(|&count| count > 0).map_or(cores, |count: usize| count.min(cores))
 }
 
 /// A layer without a tape, and what goes through it.

@@ -56,7 +56,13 @@ impl<T: Real> Stack<T> {
         let computed_number = if in_double { size_of::<f64>() as u64 } else { number };
 
         let width = product(&[o.state_size(), o.directions()]);
-        let of_gates = product(&[cell.kept() + usize::from(o.proj_size > 0), o.hidden_size, o.directions()]);
+        let kept = if in_double {
+            cell.kept_a_row::<f64>(o.hidden_size)
+        } else {
+            cell.kept_a_row::<T>(o.hidden_size)
+        };
+        let unprojected = if o.proj_size > 0 { o.hidden_size } else { 0 };
+        let of_gates = product(&[kept + unprojected, o.directions()]);
         let of_a_layer = rows.saturating_mul(width.saturating_add(of_gates));
         let mut computed = of_a_layer.saturating_mul(o.num_layers as u64);
         let mut given = 0u64;

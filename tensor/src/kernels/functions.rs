@@ -18,8 +18,8 @@
 use super::simd::{Path, Simd, Work};
 use crate::{Element, Real};
 
-/// An array of what an expression is for each `k < N`. Unlike a closure, it is surely compiled with
-/// the vectors of the function that it stands in.
+/// The values of an expression for all `k < N`. Unlike a closure, it is compiled with the instruction
+/// set of the function that it stands in.
 macro_rules! all {
     ($k:ident < $n:ident => $operation:expr) => {{
         let mut $k = 0;
@@ -115,7 +115,7 @@ pub(crate) fn exp<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
 /// tanh x = (e²ˣ − 1) / (e²ˣ + 1), computed for |x|.
 #[inline(always)]
 pub(crate) fn tanh<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
-    let [one, two] = [1.0, 2.0].map(|x| number(s, x));
+    let (one, two) = (number(s, 1.0), number(s, 2.0));
     let twice = all!(k < N => s.add(s.abs(x[k]), s.abs(x[k])));
     let twice = all!(k < N => s.min(number(s, constants::<S>().saturated), twice[k]));
     let (n, p) = reduced(s, twice);
@@ -127,7 +127,7 @@ pub(crate) fn tanh<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
 /// σ(x) = 1 / (1 + e⁻ˣ).
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
-    let [zero, one] = [0.0, 1.0].map(|x| number(s, x));
+    let (zero, one) = (number(s, 0.0), number(s, 1.0));
     let e = exp(s, all!(k < N => s.sub(zero, x[k])));
     all!(k < N => s.div(one, s.add(one, e[k])))
 }
@@ -281,6 +281,27 @@ mod tests {
             apply_on(path, Function::Exp, &from, &mut to);
             assert_eq!(to, [1.0, 1.0, f32::INFINITY, 0.0], "{path:?}");
         }
+    }
+
+    fn several_vectors_are_as_each_alone<T: Real>(bits: fn(T) -> u64) {
+        let from: Vec<T> = (0..150).map(|k| T::from_f64(f64::from(k * 37 % 301) / 10.0 - 15.0)).collect();
+        for path in paths() {
+            for (function, _) in BOUNDS {
+                let mut to = vec![T::ZERO; from.len()];
+                apply_on(path, function, &from, &mut to);
+                for (&x, &y) in from.iter().zip(&to) {
+                    let mut alone = [T::ZERO];
+                    apply_on(path, function, &[x], &mut alone);
+                    assert_eq!(bits(y), bits(alone[0]), "{path:?} {function:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_how_many_go_together() {
+        several_vectors_are_as_each_alone::<f32>(|x| x.to_bits().into());
+        several_vectors_are_as_each_alone::<f64>(f64::to_bits);
     }
 
     proptest! {

@@ -1,11 +1,11 @@
 //! The compute kernels. The only modules of the workspace that may hold `unsafe`, each block
 //! behind a safe function that checks what the block relies on.
 
+pub(crate) mod append_rows;
 mod blocked;
 mod columns;
 pub mod counter;
 pub mod functions;
-pub(crate) mod gather;
 mod matrix;
 mod panels;
 pub mod peak;

@@ -107,7 +107,8 @@ impl<T: Real> Panels<T> {
 /// Numbers that are worth a thread's packing.
 const WORTH: usize = 1 << 14;
 
-/// How many rows are packed while the cache lines of a block of columns are near.
+/// How many rows are packed at once: a column is read from front to back for some cache lines, and the
+/// rows that are written fit the first cache.
 const BLOCK: usize = 128;
 
 /// Packs one panel, row after row.
@@ -140,8 +141,8 @@ fn pack_panel<T: Real>(
                 let to = to.add(place);
                 match from {
                     None => (0..rows).for_each(|k| to.add(k * width).write(T::ZERO)),
-                    Some(from) if row_stride == 1 && rows == BLOCK => {
-                        (0..BLOCK).for_each(|k| to.add(k * width).write(*from.add(k)));
+                    Some(from) if row_stride == 1 => {
+                        (0..rows).for_each(|k| to.add(k * width).write(*from.add(k)));
                     }
                     Some(from) => {
                         let place = |k| from.offset(k as isize * row_stride);

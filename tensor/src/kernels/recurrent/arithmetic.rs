@@ -4,6 +4,13 @@
 
 use crate::kernels::simd::Simd;
 
+/// The most gates of a cell.
+pub(super) const GATES: usize = 4;
+
+/// How many vectors of units go through the arithmetic together: with four, layers of 64 units were
+/// faster, and larger ones slower.
+pub(super) const TOGETHER: usize = 2;
+
 /// The arithmetic of a cell.
 pub(super) trait Arithmetic: Copy + Send + Sync {
     /// The number of gates, G: the sums that a unit needs.
@@ -34,7 +41,7 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
     ///
     /// # Safety
     /// The places are those of `lanes` units each, or of whole vectors if `WHOLE`. Two of them are the
-    /// same only where the sums are.
+    /// same only where the sums are. All keep, or none.
     unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
         self,
         s: S,
@@ -42,12 +49,17 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
         units: &[ForwardUnits<S::T>; N],
     );
 
-    /// Turns the gradient of the new state into those of the gates' arguments and of the states
-    /// before.
+    /// Turns the gradients of the new states of N vectors of units into those of the gates' arguments
+    /// and of the states before. As in `forward`, the N go through every operation together.
     ///
     /// # Safety
-    /// The places are those of `units.lanes` units.
-    unsafe fn backward<S: Simd>(self, s: S, dh: S::V, units: &BackwardUnits<S::T>);
+    /// As in `forward`.
+    unsafe fn backward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        dh: [S::V; N],
+        units: &[BackwardUnits<S::T>; N],
+    );
 }
 
 /// Where the numbers of one vector of units lie on the way forward.
@@ -73,31 +85,13 @@ impl<T: crate::Real> ForwardUnits<T> {
     pub(super) fn gate(&self, k: usize) -> *mut T {
         self.gates.wrapping_add(k * self.gate_step)
     }
+}
 
-    /// The units' numbers at a place that may be null, for 0.
-    ///
-    /// # Safety
-    /// So many numbers can be read at `from`, unless it is null.
+impl<T: crate::Real> BackwardUnits<T> {
+    /// Where a gate is.
     #[inline(always)]
-    pub(super) unsafe fn load<S: Simd<T = T>, const WHOLE: bool>(&self, s: S, from: *const T) -> S::V {
-        // SAFETY: the caller's.
-        unsafe {
-            if from.is_null() {
-                s.splat(T::ZERO)
-            } else if WHOLE {
-                s.load(from)
-            } else {
-                s.load_first(from, self.lanes)
-            }
-        }
-    }
-
-    /// # Safety
-    /// So many numbers can be written at `to`.
-    #[inline(always)]
-    pub(super) unsafe fn store<S: Simd<T = T>, const WHOLE: bool>(&self, s: S, to: *mut T, v: S::V) {
-        // SAFETY: the caller's.
-        unsafe { if WHOLE { s.store(to, v) } else { s.store_first(to, self.lanes, v) } }
+    pub(super) fn gate(&self, k: usize) -> *mut T {
+        self.gates.wrapping_add(k * self.gate_step)
     }
 }
 
@@ -114,12 +108,13 @@ pub(super) unsafe fn keep<S: Simd, const N: usize, const WHOLE: bool>(
     for (gate, kept) in kept.into_iter().enumerate() {
         for (units, kept) in units.iter().zip(kept) {
             // SAFETY: the caller's.
-            unsafe { units.store::<S, WHOLE>(s, units.gate(gate), kept) };
+            unsafe { store::<S, WHOLE>(s, units.gate(gate), units.lanes, kept) };
         }
     }
 }
 
 /// Where the numbers of one vector of units lie on the way back.
+#[derive(Clone, Copy)]
 pub(super) struct BackwardUnits<T> {
     pub(super) lanes: usize,
     pub(super) gate_step: usize,
@@ -136,14 +131,34 @@ pub(super) struct BackwardUnits<T> {
     pub(super) carry: *mut T,
 }
 
-/// The units' numbers at a place that may be null, for 0.
+/// The numbers of `lanes` units, or of a whole vector of them.
 ///
 /// # Safety
-/// `lanes` numbers can be read at `from`, unless it is null.
+/// `lanes` numbers can be read at `from`, or a vector if `WHOLE`.
 #[inline(always)]
-pub(super) unsafe fn load_or_zero<S: Simd>(s: S, from: *const S::T, lanes: usize) -> S::V {
+pub(super) unsafe fn load<S: Simd, const WHOLE: bool>(s: S, from: *const S::T, lanes: usize) -> S::V {
     // SAFETY: the caller's.
-    if from.is_null() { s.splat(crate::Number::ZERO) } else { unsafe { s.load_first(from, lanes) } }
+    unsafe { if WHOLE { s.load(from) } else { s.load_first(from, lanes) } }
+}
+
+/// The same at a place that may be null, for 0.
+///
+/// # Safety
+/// As [`load`], unless `from` is null.
+#[inline(always)]
+pub(super) unsafe fn load_or_zero<S: Simd, const WHOLE: bool>(s: S, from: *const S::T, lanes: usize) -> S::V {
+    // SAFETY: the caller's.
+    if from.is_null() { s.splat(crate::Number::ZERO) } else { unsafe { load::<S, WHOLE>(s, from, lanes) } }
+}
+
+/// Writes the numbers of `lanes` units, or of a whole vector of them.
+///
+/// # Safety
+/// `lanes` numbers can be written at `to`, or a vector if `WHOLE`.
+#[inline(always)]
+pub(super) unsafe fn store<S: Simd, const WHOLE: bool>(s: S, to: *mut S::T, lanes: usize, v: S::V) {
+    // SAFETY: the caller's.
+    unsafe { if WHOLE { s.store(to, v) } else { s.store_first(to, lanes, v) } }
 }
 
 /// y (1 − y): the derivative of σ, of its value.

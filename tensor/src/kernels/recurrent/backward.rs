@@ -156,8 +156,11 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         let hh = Panels::pack_columns(row_major(sweep.weights.hh, wide, state), width);
         let hr = projects.then(|| Panels::pack_columns(row_major(sweep.weights.hr, state, hidden), width));
 
+        // The gradients take the place of what was kept, or have one of their own.
+        const { assert!(A::KEPT == 0 || A::KEPT == A::GRADIENTS) };
+        let gates_step = row_step::<T>(hidden * A::GRADIENTS);
         if A::KEPT == 0 {
-            kept.gates = rows_with_room(rows, hidden);
+            kept.gates = rows_with_room(rows, hidden * A::GRADIENTS);
         }
         let or_zero = |values: &[T], there: bool, size: usize| match values {
             _ if !there => Vec::new(),
@@ -186,10 +189,10 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         parallel::share(plan.parts.len(), |part| run.part(plan.parts[part].clone()));
         // SAFETY: the parts cover all sequences, and each wrote the numbers of all its rows.
         unsafe {
-            kept.gates.set_len(rows * row_step::<T>(hidden * A::GRADIENTS));
+            kept.gates.set_len(rows * gates_step);
             d_state.set_len(if projects { rows * state } else { 0 });
         }
-        let mut gradients = sweep.weight_gradients(&kept, &d_state, needs);
+        let mut gradients = sweep.weight_gradients((&kept, gates_step), &d_state, needs);
         (gradients.h_0, gradients.c_0) = (h_0, carried_c);
         gradients
     }

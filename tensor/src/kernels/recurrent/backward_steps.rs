@@ -6,12 +6,13 @@ use std::ops::Range;
 
 use super::{
     Backward, Columns, Sizes,
-    arithmetic::{Arithmetic, BackwardUnits},
+    arithmetic::{Arithmetic, BackwardUnits, TOGETHER},
     rows::row_step,
 };
 use crate::{
     kernels::{
         counter::count,
+        functions::all,
         panels::Panels,
         simd::Simd,
         tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
@@ -239,43 +240,73 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The rows are of this part, and the sums are there.
     #[inline(always)]
     unsafe fn gates(&self, group: &Group, first: usize, count: usize, panels: &Range<usize>, sums: &Sums<S>) {
+        // SAFETY: the caller's; vectors that end with the units are whole.
+        unsafe {
+            if panels.end * 2 * S::LANES <= self.sweep.sizes.hidden {
+                self.gates_of::<TOGETHER, true>(group, (first, count), panels, sums);
+            } else {
+                self.gates_of::<1, false>(group, (first, count), panels, sums);
+            }
+        }
+    }
+
+    /// The same, N vectors of units at a time.
+    ///
+    /// # Safety
+    /// The same; if `WHOLE`, all vectors of these panels are whole.
+    #[inline(always)]
+    unsafe fn gates_of<const N: usize, const WHOLE: bool>(
+        &self,
+        group: &Group,
+        (first, count): (usize, usize),
+        panels: &Range<usize>,
+        sums: &Sums<S>,
+    ) {
+        let vectors = count * panels.len() * 2;
+        for start in (0..vectors).step_by(N) {
+            // Where fewer are left, the last one stands for the others as well.
+            let vector = |k: usize| (start + k).min(vectors - 1);
+            let units = all!(k < N => self.units(group, first, panels, vector(k)));
+            // SAFETY: the caller's.
+            unsafe {
+                let dh = all!(k < N => sums[vector(k)].assume_init());
+                self.cell.backward::<S, N, WHOLE>(self.s, dh, &units);
+            }
+        }
+    }
+
+    /// Where the numbers of a tile's k-th vector of units lie; those of a row come one after another.
+    #[inline(always)]
+    fn units(&self, group: &Group, first: usize, panels: &Range<usize>, k: usize) -> BackwardUnits<S::T> {
         let (sweep, Sizes { hidden, state, .. }) = (self.sweep, self.sweep.sizes);
-        let (row, sequence) = (group.row + first, group.sequence + first);
+        let vectors = panels.len() * 2;
+        let (r, unit) = (first + k / vectors, (panels.start * 2 + k % vectors) * S::LANES);
+        let (row, sequence) = (group.row + r, group.sequence + r);
         let or_null = |values: &[S::T], place: usize| {
             if place < values.len() { values[place..].as_ptr() } else { std::ptr::null() }
         };
         let (h, width) = (sweep.h.as_ptr().wrapping_add(sweep.columns.first), sweep.columns.width);
-        self.each(
-            hidden,
-            count,
-            panels,
-            #[inline(always)]
-            |k, r, unit, lanes| {
-                let (h_before, c_before) = match group.before {
-                    Some(before) => (
-                        h.wrapping_add((before + first + r) * width + unit),
-                        self.c.wrapping_add((before + first + r) * hidden + unit),
-                    ),
-                    None => (
-                        or_null(sweep.start.h, (sequence + r) * state + unit),
-                        or_null(sweep.start.c, (sequence + r) * hidden + unit),
-                    ),
-                };
-                let units = BackwardUnits {
-                    lanes,
-                    gate_step: hidden,
-                    gates: self.gates.wrapping_add((row + r) * self.gates_step() + unit),
-                    h: h.wrapping_add((row + r) * width + unit),
-                    h_before,
-                    c_before,
-                    c: self.c.wrapping_add((row + r) * hidden + unit),
-                    dc: self.carried_c.wrapping_add((sequence + r) * hidden + unit),
-                    carry: self.carried_h.wrapping_add((sequence + r) * state + unit),
-                };
-                // SAFETY: all places are of rows of this part, and the lanes end with the units.
-                unsafe { self.cell.backward(self.s, sums[k].assume_init(), &units) };
-            },
-        );
+        let (h_before, c_before) = match group.before {
+            Some(before) => (
+                h.wrapping_add((before + r) * width + unit),
+                self.c.wrapping_add((before + r) * hidden + unit),
+            ),
+            None => (
+                or_null(sweep.start.h, sequence * state + unit),
+                or_null(sweep.start.c, sequence * hidden + unit),
+            ),
+        };
+        BackwardUnits {
+            lanes: hidden.saturating_sub(unit).min(S::LANES),
+            gate_step: hidden,
+            gates: self.gates.wrapping_add(row * self.gates_step() + unit),
+            h: h.wrapping_add(row * width + unit),
+            h_before,
+            c_before,
+            c: self.c.wrapping_add(row * hidden + unit),
+            dc: self.carried_c.wrapping_add(sequence * hidden + unit),
+            carry: self.carried_h.wrapping_add(sequence * state + unit),
+        }
     }
 
     /// The gradients of the initial states of rows that begin here.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{
     Sizes,
-    arithmetic::{Arithmetic, ForwardUnits},
+    arithmetic::{Arithmetic, ForwardUnits, GATES, TOGETHER},
     forward_steps::{Rows, Run, Tile},
 };
 use crate::kernels::{
@@ -16,11 +16,6 @@ use crate::kernels::{
     simd::Simd,
     tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
 };
-
-/// The most gates of a cell.
-const GATES: usize = 4;
-/// How many vectors of units become states together. Four leave no register for the next tile.
-const TOGETHER: usize = 2;
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// W_ih x + b of consecutive rows, for some blocks of units.
@@ -135,7 +130,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                         let place = place * (panels.len() / together) + k;
                         self.sums(&tile, first..first + together, place, &to);
                     }
-                    // Functions of one vector after another would wait for each other.
+                    // Where the last vector has fewer units, they go one by one, without much more code.
                     if blocks.end * A::GROUPS * S::LANES <= self.layer.sizes.hidden {
                         self.states::<TOGETHER, true>(&tile, &blocks, &sums);
                     } else {
@@ -149,7 +144,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The new states from the sums of a tile, N vectors of units at a time.
     ///
     /// # Safety
-    /// The sums have been written; if `WHOLE`, all vectors of these blocks are.
+    /// The sums have been written, and the tile's places are there; if `WHOLE`, all vectors of these
+    /// blocks are whole.
     #[inline(always)]
     unsafe fn states<const N: usize, const WHOLE: bool>(
         &self,

@@ -6,7 +6,9 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, keep, load_or_zero, of_sigmoid, of_tanh};
+use super::arithmetic::{
+    Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, load, load_or_zero, of_sigmoid, of_tanh, store,
+};
 use crate::{
     Number,
     kernels::{
@@ -36,9 +38,9 @@ impl Arithmetic for GatedUnit {
         units: &[ForwardUnits<S::T>; N],
     ) {
         // SAFETY: the caller's.
-        let of_x = all!(k < N => unsafe { units[k].load::<S, WHOLE>(s, units[k].gate(2)) });
+        let of_x = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].gate(2), units[k].lanes) });
         // SAFETY: the caller's.
-        let h = all!(k < N => unsafe { units[k].load::<S, WHOLE>(s, units[k].h_before) });
+        let h = all!(k < N => unsafe { load_or_zero::<S, WHOLE>(s, units[k].h_before, units[k].lanes) });
         let r = sigmoid(s, r);
         let z = sigmoid(s, z);
         let n = tanh(s, all!(k < N => s.mul_add(r[k], q[k], of_x[k])));
@@ -46,7 +48,7 @@ impl Arithmetic for GatedUnit {
         // SAFETY: the caller's.
         unsafe {
             for (units, h) in units.iter().zip(h) {
-                units.store::<S, WHOLE>(s, units.h, h);
+                store::<S, WHOLE>(s, units.h, units.lanes, h);
             }
             if units[0].keep {
                 keep::<S, N, WHOLE>(s, [r, z, n, q], units);
@@ -55,20 +57,32 @@ impl Arithmetic for GatedUnit {
     }
 
     #[inline(always)]
-    unsafe fn backward<S: Simd>(self, s: S, dh: S::V, units: &BackwardUnits<S::T>) {
-        let lanes = units.lanes;
-        // SAFETY: the caller's.
-        unsafe {
-            let place = |k: usize| units.gates.add(k * units.gate_step);
-            let [r, z, n, q] = [0, 1, 2, 3].map(|k| s.load_first(place(k), lanes));
-            let h_before = load_or_zero(s, units.h_before, lanes);
-            let through_z = s.mul(dh, z);
-            let dn = s.mul(s.mul(dh, s.sub(s.splat(S::T::ONE), z)), of_tanh(s, n));
-            s.store_first(place(0), lanes, s.mul(s.mul(dn, q), of_sigmoid(s, r)));
-            s.store_first(place(1), lanes, s.mul(s.mul(dh, s.sub(h_before, n)), of_sigmoid(s, z)));
-            s.store_first(place(2), lanes, s.mul(dn, r));
-            s.store_first(place(3), lanes, dn);
-            s.store_first(units.carry, lanes, through_z);
+    unsafe fn backward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        dh: [S::V; N],
+        units: &[BackwardUnits<S::T>; N],
+    ) {
+        let [r, z, n, q] = all!(gate < GATES => {
+            // SAFETY: the caller's.
+            all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].gate(gate), units[k].lanes) })
+        });
+        let h_before =
+            // SAFETY: the caller's.
+            all!(k < N => unsafe { load_or_zero::<S, WHOLE>(s, units[k].h_before, units[k].lanes) });
+        let one = s.splat(S::T::ONE);
+        let dn = all!(k < N => s.mul(s.mul(dh[k], s.sub(one, z[k])), of_tanh(s, n[k])));
+        let dr = all!(k < N => s.mul(s.mul(dn[k], q[k]), of_sigmoid(s, r[k])));
+        let dz = all!(k < N => s.mul(s.mul(dh[k], s.sub(h_before[k], n[k])), of_sigmoid(s, z[k])));
+        let dq = all!(k < N => s.mul(dn[k], r[k]));
+        let through_z = all!(k < N => s.mul(dh[k], z[k]));
+        for (k, units) in units.iter().enumerate() {
+            for (gate, da) in [dr, dz, dq, dn].into_iter().enumerate() {
+                // SAFETY: the caller's.
+                unsafe { store::<S, WHOLE>(s, units.gate(gate), units.lanes, da[k]) };
+            }
+            // SAFETY: the caller's.
+            unsafe { store::<S, WHOLE>(s, units.carry, units.lanes, through_z[k]) };
         }
     }
 }

@@ -6,7 +6,9 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, keep, load_or_zero, of_sigmoid, of_tanh};
+use super::arithmetic::{
+    Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, load, load_or_zero, of_sigmoid, of_tanh, store,
+};
 use crate::kernels::{
     functions::{all, sigmoid, tanh},
     simd::Simd,
@@ -33,7 +35,7 @@ impl Arithmetic for LongShortTermMemory {
     ) {
         let (i, f, g) = (sigmoid(s, i), sigmoid(s, f), tanh(s, g));
         // SAFETY: the caller's.
-        let c = all!(k < N => unsafe { units[k].load::<S, WHOLE>(s, units[k].c_before) });
+        let c = all!(k < N => unsafe { load_or_zero::<S, WHOLE>(s, units[k].c_before, units[k].lanes) });
         let c = all!(k < N => s.mul_add(f[k], c[k], s.mul(i[k], g[k])));
         let o = sigmoid(s, o);
         let of_c = tanh(s, c);
@@ -41,8 +43,8 @@ impl Arithmetic for LongShortTermMemory {
         // SAFETY: the caller's.
         unsafe {
             for (k, units) in units.iter().enumerate() {
-                units.store::<S, WHOLE>(s, units.c, c[k]);
-                units.store::<S, WHOLE>(s, units.h, h[k]);
+                store::<S, WHOLE>(s, units.c, units.lanes, c[k]);
+                store::<S, WHOLE>(s, units.h, units.lanes, h[k]);
             }
             if units[0].keep {
                 keep::<S, N, WHOLE>(s, [i, f, g, o], units);
@@ -51,21 +53,37 @@ impl Arithmetic for LongShortTermMemory {
     }
 
     #[inline(always)]
-    unsafe fn backward<S: Simd>(self, s: S, dh: S::V, units: &BackwardUnits<S::T>) {
-        let lanes = units.lanes;
+    unsafe fn backward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        dh: [S::V; N],
+        units: &[BackwardUnits<S::T>; N],
+    ) {
         // SAFETY: the caller's.
-        unsafe {
-            let gate = |k: usize| units.gates.add(k * units.gate_step);
-            let [i, f, g, o] = [0, 1, 2, 3].map(|k| s.load_first(gate(k), lanes));
-            let of_c = tanh(s, [s.load_first(units.c, lanes)])[0];
-            let through_h = s.mul(s.mul(dh, o), of_tanh(s, of_c));
-            let dc = s.add(s.load_first(units.dc, lanes), through_h);
-            let c_before = load_or_zero(s, units.c_before, lanes);
-            s.store_first(gate(0), lanes, s.mul(s.mul(dc, g), of_sigmoid(s, i)));
-            s.store_first(gate(1), lanes, s.mul(s.mul(dc, c_before), of_sigmoid(s, f)));
-            s.store_first(gate(2), lanes, s.mul(s.mul(dc, i), of_tanh(s, g)));
-            s.store_first(gate(3), lanes, s.mul(s.mul(dh, of_c), of_sigmoid(s, o)));
-            s.store_first(units.dc, lanes, s.mul(dc, f));
+        let of_c = tanh(s, all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].c, units[k].lanes) }));
+        let [i, f, g, o] = all!(gate < GATES => {
+            // SAFETY: the caller's.
+            all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].gate(gate), units[k].lanes) })
+        });
+        let c_before =
+            // SAFETY: the caller's.
+            all!(k < N => unsafe { load_or_zero::<S, WHOLE>(s, units[k].c_before, units[k].lanes) });
+        // SAFETY: the caller's.
+        let dc = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].dc, units[k].lanes) });
+        let through_h = all!(k < N => s.mul(s.mul(dh[k], o[k]), of_tanh(s, of_c[k])));
+        let dc = all!(k < N => s.add(dc[k], through_h[k]));
+        let di = all!(k < N => s.mul(s.mul(dc[k], g[k]), of_sigmoid(s, i[k])));
+        let df = all!(k < N => s.mul(s.mul(dc[k], c_before[k]), of_sigmoid(s, f[k])));
+        let dg = all!(k < N => s.mul(s.mul(dc[k], i[k]), of_tanh(s, g[k])));
+        let d_o = all!(k < N => s.mul(s.mul(dh[k], of_c[k]), of_sigmoid(s, o[k])));
+        let dc_before = all!(k < N => s.mul(dc[k], f[k]));
+        for (k, units) in units.iter().enumerate() {
+            for (gate, da) in [di, df, dg, d_o].into_iter().enumerate() {
+                // SAFETY: the caller's.
+                unsafe { store::<S, WHOLE>(s, units.gate(gate), units.lanes, da[k]) };
+            }
+            // SAFETY: the caller's.
+            unsafe { store::<S, WHOLE>(s, units.dc, units.lanes, dc_before[k]) };
         }
     }
 }

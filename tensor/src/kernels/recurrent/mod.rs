@@ -47,6 +47,7 @@ use arithmetic::Arithmetic;
 use gru::GatedUnit;
 use lstm::LongShortTermMemory;
 use rnn::Simple;
+use rows::row_step;
 
 use crate::{Real, kernels::simd::Path};
 
@@ -114,31 +115,18 @@ impl Cell {
         }
     }
 
-    /// Numbers a unit and step that a sweep with `keep` leaves for the way back, beside the states
-    /// themselves: the gates, and the cell state where there is one. A projection keeps one more,
-    /// the state before it.
-    pub fn kept(self) -> usize {
-        fn of<A: Arithmetic>(_: A) -> usize {
-            A::KEPT + usize::from(A::CELL)
+    /// Numbers a row that a sweep with `keep` leaves for the way back, beside the states themselves:
+    /// the gates of H units, with the rows as far apart as is good for the caches, and the cell state
+    /// where there is one. A projection keeps H more, the state before it.
+    pub fn kept_a_row<T>(self, hidden: usize) -> usize {
+        fn of<T, A: Arithmetic>(_: A, hidden: usize) -> usize {
+            row_step::<T>(A::KEPT * hidden) + usize::from(A::CELL) * hidden
         }
         match self {
-            Self::Tanh => of(Simple::Tanh),
-            Self::ReLU => of(Simple::ReLU),
-            Self::LSTM => of(LongShortTermMemory),
-            Self::GRU => of(GatedUnit),
-        }
-    }
-
-    /// Numbers a unit and step that backward leaves where those were.
-    fn gradients(self) -> usize {
-        fn of<A: Arithmetic>(_: A) -> usize {
-            A::GRADIENTS
-        }
-        match self {
-            Self::Tanh => of(Simple::Tanh),
-            Self::ReLU => of(Simple::ReLU),
-            Self::LSTM => of(LongShortTermMemory),
-            Self::GRU => of(GatedUnit),
+            Self::Tanh => of::<T, _>(Simple::Tanh, hidden),
+            Self::ReLU => of::<T, _>(Simple::ReLU, hidden),
+            Self::LSTM => of::<T, _>(LongShortTermMemory, hidden),
+            Self::GRU => of::<T, _>(GatedUnit, hidden),
         }
     }
 

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, of_tanh};
+use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, load, of_tanh, store};
 use crate::{
     Number,
     kernels::{
@@ -40,20 +40,26 @@ impl Arithmetic for Simple {
         };
         for (units, h) in units.iter().zip(h) {
             // SAFETY: the caller's.
-            unsafe { units.store::<S, WHOLE>(s, units.h, h) };
+            unsafe { store::<S, WHOLE>(s, units.h, units.lanes, h) };
         }
     }
 
     #[inline(always)]
-    unsafe fn backward<S: Simd>(self, s: S, dh: S::V, units: &BackwardUnits<S::T>) {
+    unsafe fn backward<S: Simd, const N: usize, const WHOLE: bool>(
+        self,
+        s: S,
+        dh: [S::V; N],
+        units: &[BackwardUnits<S::T>; N],
+    ) {
         // SAFETY: the caller's.
-        unsafe {
-            let h = s.load_first(units.h, units.lanes);
-            let da = match self {
-                Self::Tanh => s.mul(dh, of_tanh(s, h)),
-                Self::ReLU => s.zero_where_not_positive(h, dh),
-            };
-            s.store_first(units.gates, units.lanes, da);
+        let h = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].h, units[k].lanes) });
+        let da = match self {
+            Self::Tanh => all!(k < N => s.mul(dh[k], of_tanh(s, h[k]))),
+            Self::ReLU => all!(k < N => s.zero_where_not_positive(h[k], dh[k])),
+        };
+        for (units, da) in units.iter().zip(da) {
+            // SAFETY: the caller's.
+            unsafe { store::<S, WHOLE>(s, units.gates, units.lanes, da) };
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::{Real, kernels::pool::Buffer};
 
 /// The bytes of a cache line.
 const LINE: usize = 64;
-/// Rows so many bytes apart want the same few places of the first cache, each a part of them.
+/// Rows this many bytes apart compete for the same few places of the first cache.
 const SAME_PLACES: usize = 4096;
 
 /// From one row of `numbers` numbers to the next. Rows that would want the same places of a cache get
@@ -45,11 +45,16 @@ mod tests {
 
     #[test]
     fn what_lies_between_rows_is_written() {
-        let mut buffer = rows_with_room::<f64>(3, 512);
+        // Memory that has been used comes back from the pool.
+        let mut used = Buffer::<f64>::with_room(9 * 520);
+        // SAFETY: there is room for them.
+        (0..9 * 520).for_each(|k| unsafe { used.start().add(k).write(f64::NAN) });
+        drop(used);
+        let mut buffer = rows_with_room::<f64>(9, 512);
         // SAFETY: the rows are written here, and the gaps were.
         unsafe {
-            (0..3).for_each(|row| (0..512).for_each(|k| buffer.start().add(row * 520 + k).write(1.0)));
-            buffer.set_len(3 * 520);
+            (0..9).for_each(|row| (0..512).for_each(|k| buffer.start().add(row * 520 + k).write(1.0)));
+            buffer.set_len(9 * 520);
         }
         for row in buffer.chunks(520) {
             assert!(row[..512].iter().all(|&x| x == 1.0) && row[512..].iter().all(|&x| x == 0.0));

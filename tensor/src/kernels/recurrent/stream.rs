@@ -25,12 +25,18 @@ pub struct Scratch<T> {
 impl<T: Real> Layer<T> {
     /// Room for steps of `batch` sequences.
     pub fn scratch(&self, batch: usize) -> Scratch<T> {
-        let (hidden, gates) = (self.sizes.hidden, self.cell.gates());
-        Scratch {
-            steps: Steps::equal(1, batch),
-            gates: vec![T::ZERO; if gates > 1 { batch * row_step::<T>(gates * hidden) } else { 0 }],
-            unprojected: vec![T::ZERO; if self.hr.is_some() { batch * hidden } else { 0 }],
-        }
+        let [gates, unprojected] = self.scratch_sizes(batch).map(|size| vec![T::ZERO; size]);
+        Scratch { steps: Steps::equal(1, batch), gates, unprojected }
+    }
+
+    /// How many numbers the gates of a step need, and its states before the projection.
+    fn scratch_sizes(&self, batch: usize) -> [usize; 2] {
+        let (gates, hidden) = (self.cell.gates(), self.sizes.hidden);
+        let a_row = [
+            if gates > 1 { row_step::<T>(gates * hidden) } else { 0 },
+            if self.hr.is_some() { hidden } else { 0 },
+        ];
+        a_row.map(|numbers| batch * numbers)
     }
 
     /// One step: from x, [B, I], and h, [B, S], the next h; c, [B, H], changes in place. The bits
@@ -44,14 +50,8 @@ impl<T: Real> Layer<T> {
         assert_eq!((h.len(), next.len()), (batch * sizes.state, batch * sizes.state), "the size of a state");
         let of_c = if self.cell.has_cell_state() { batch * sizes.hidden } else { 0 };
         assert_eq!(c.len(), of_c, "the size of the cell state");
-        let (gates, hidden) = (self.cell.gates(), sizes.hidden);
-        let of_gates = if gates > 1 { batch * row_step::<T>(gates * hidden) } else { 0 };
-        assert_eq!(scratch.gates.len(), of_gates, "the scratch");
-        assert_eq!(
-            scratch.unprojected.len(),
-            if self.hr.is_some() { batch * hidden } else { 0 },
-            "the scratch"
-        );
+        let found = [scratch.gates.len(), scratch.unprojected.len()];
+        assert_eq!(found, self.scratch_sizes(batch), "the scratch");
         T::step(self, scratch, (x, h, next, c));
     }
 }

@@ -3,21 +3,27 @@
 //! With ∂a the gradients of the gates' arguments: ∂W_ih = ∂aᵀ x, ∂W_hh = ∂aᵀ h_before, ∂b = Σ ∂a,
 //! ∂x = ∂a W_ih.
 
-use super::{Backward, Cell, Columns, Gradients, Kept, Needs, Sizes, rows::row_step};
+use super::{Backward, Cell, Columns, Gradients, Kept, Needs, Sizes};
 use crate::{
     Real,
-    kernels::{columns::column_sums, gather::gather, matrix::Matrix, product::Product},
+    kernels::{
+        append_rows::append_rows, columns::column_sums, matrix::Matrix, pool::recycle, product::Product,
+    },
 };
 
 impl<T: Real> Backward<'_, T> {
     /// The gradients of the weights, from those of the gates' arguments, which stand where the
-    /// gates were kept.
-    pub(super) fn weight_gradients(&self, kept: &Kept<T>, d_state: &[T], needs: Needs) -> Gradients<T> {
+    /// gates were kept, `gates_step` from one row to the next.
+    pub(super) fn weight_gradients(
+        &self,
+        (kept, gates_step): (&Kept<T>, usize),
+        d_state: &[T],
+        needs: Needs,
+    ) -> Gradients<T> {
         let Sizes { input, hidden, state } = self.sizes;
         let (rows, wide) = (self.steps.rows(), self.cell.gates() * hidden);
-        let step = row_step::<T>(self.cell.gradients() * hidden);
         let of_gates = |first: usize, count: usize| {
-            Matrix::strided(&kept.gates, first * hidden, [rows, count * hidden], [step as isize, 1])
+            Matrix::strided(&kept.gates, first * hidden, [rows, count * hidden], [gates_step as isize, 1])
         };
         // The gradients of a GRU's gates are those of r, z, W_hn h and W_in x; the last two differ.
         let of_hidden = of_gates(0, self.cell.gates());
@@ -83,8 +89,9 @@ impl<T: Real> Backward<'_, T> {
         let da = |first: usize, count: usize| da.part([first, 0], [count, da.columns()]);
         if !self.steps.are_equal() {
             let before = self.states_before();
-            let before = Matrix::row_major(&before, rows, state);
-            return Product::new(da(0, rows).transposed(), before, T::ZERO, to).run();
+            let of_rows = Matrix::row_major(&before, rows, state);
+            Product::new(da(0, rows).transposed(), of_rows, T::ZERO, to).run();
+            return recycle(before);
         }
         // The state before a row is the row a step earlier, or, in reverse, a step later.
         let (rest, first_step) = (rows - batch, if self.reverse { rows - batch } else { 0 });
@@ -98,9 +105,9 @@ impl<T: Real> Backward<'_, T> {
 
     /// For each row, the state before it: [N, S].
     fn states_before(&self) -> Vec<T> {
-        let (rows, state, Columns { width, first }) = (self.steps.rows(), self.sizes.state, self.columns);
+        let (count, state, Columns { width, first }) = (self.steps.rows(), self.sizes.state, self.columns);
         let none = vec![T::ZERO; state];
-        let mut sources: Vec<&[T]> = vec![&none; rows];
+        let mut sources: Vec<&[T]> = vec![&none; count];
         let mut before = 0..0;
         for rows in self.steps.in_order(self.reverse) {
             // The sequences that go on come first; the others begin here.
@@ -113,8 +120,8 @@ impl<T: Real> Backward<'_, T> {
             }
             before = rows;
         }
-        let mut all = T::room(rows * state).unwrap_or_else(|_| Vec::with_capacity(rows * state));
-        gather(&mut all, rows, state, |row| sources[row]);
+        let mut all = T::room(count * state).unwrap_or_else(|_| Vec::with_capacity(count * state));
+        append_rows(&mut all, count, state, |row| sources[row]);
         all
     }
 }

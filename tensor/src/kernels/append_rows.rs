@@ -1,11 +1,11 @@
-//! Rows copied from where they lie to one behind the other: those of packed sequences, of an
-//! embedding, and the states before each step.
+//! Rows copied from many places into one block: those of packed sequences, of an embedding, and the
+//! states before each step.
 
 #![allow(unsafe_code)] // memory gets its length after it is written
 
 use crate::parallel::{CHEAP, fill_rows};
 
-/// What it costs to copy a number that lies far from the one before, on the average of a row.
+/// What it costs to copy a number of a row that lies far from the row before, averaged over a row.
 const FAR: usize = 4 * CHEAP;
 
 /// Appends rows of `length` numbers to `out`, which has room for them. Many are copied by several
@@ -13,7 +13,7 @@ const FAR: usize = 4 * CHEAP;
 ///
 /// # Panics
 /// Where a row has another length, or there is no room.
-pub(crate) fn gather<'a, T: Copy + Send + Sync + 'a>(
+pub(crate) fn append_rows<'a, T: Copy + Send + Sync + 'a>(
     out: &mut Vec<T>,
     count: usize,
     length: usize,
@@ -44,7 +44,7 @@ mod tests {
             let row = |k: usize| &table[k * 5 % 7 * length..][..length];
             let mut out = Vec::with_capacity(1 + count * length);
             out.push(9);
-            gather(&mut out, count, length, row);
+            append_rows(&mut out, count, length, row);
             let expected: Vec<usize> = [9].into_iter().chain((0..count).flat_map(row).copied()).collect();
             assert_eq!(out, expected, "{count} rows of {length}");
         }
