@@ -1,4 +1,4 @@
-//! What a cell computes for one vector of its units, forward and backward.
+//! What a cell computes for some vectors of its units, forward and backward.
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
@@ -45,7 +45,7 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
     unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
         self,
         s: S,
-        sums: [[S::V; N]; 4],
+        sums: [[S::V; N]; GATES],
         units: &[ForwardUnits<S::T>; N],
     );
 
@@ -87,14 +87,6 @@ impl<T: crate::Real> ForwardUnits<T> {
     }
 }
 
-impl<T: crate::Real> BackwardUnits<T> {
-    /// Where a gate is.
-    #[inline(always)]
-    pub(super) fn gate(&self, k: usize) -> *mut T {
-        self.gates.wrapping_add(k * self.gate_step)
-    }
-}
-
 /// Leaves for backward what it needs: of each of N vectors of units, four numbers a unit.
 ///
 /// # Safety
@@ -102,7 +94,7 @@ impl<T: crate::Real> BackwardUnits<T> {
 #[inline(always)]
 pub(super) unsafe fn keep<S: Simd, const N: usize, const WHOLE: bool>(
     s: S,
-    kept: [[S::V; N]; 4],
+    kept: [[S::V; N]; GATES],
     units: &[ForwardUnits<S::T>; N],
 ) {
     for (gate, kept) in kept.into_iter().enumerate() {
@@ -129,6 +121,14 @@ pub(super) struct BackwardUnits<T> {
     pub(super) dc: *mut T,
     /// What goes past W_hh to `h_before`, after.
     pub(super) carry: *mut T,
+}
+
+impl<T: crate::Real> BackwardUnits<T> {
+    /// Where a gate is.
+    #[inline(always)]
+    pub(super) fn gate(&self, k: usize) -> *mut T {
+        self.gates.wrapping_add(k * self.gate_step)
+    }
 }
 
 /// The numbers of `lanes` units, or of a whole vector of them.

@@ -130,7 +130,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                         let place = place * (panels.len() / together) + k;
                         self.sums(&tile, first..first + together, place, &to);
                     }
-                    // Where the last vector has fewer units, they go one by one, without much more code.
+                    // A block that ends within a vector is the last one: its vectors may go one by one.
                     if blocks.end * A::GROUPS * S::LANES <= self.layer.sizes.hidden {
                         self.states::<TOGETHER, true>(&tile, &blocks, &sums);
                     } else {

@@ -34,7 +34,7 @@ impl Arithmetic for GatedUnit {
     unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
         self,
         s: S,
-        [r, z, q, _]: [[S::V; N]; 4],
+        [r, z, q, _]: [[S::V; N]; GATES],
         units: &[ForwardUnits<S::T>; N],
     ) {
         // SAFETY: the caller's.

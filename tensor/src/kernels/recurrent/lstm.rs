@@ -30,7 +30,7 @@ impl Arithmetic for LongShortTermMemory {
     unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
         self,
         s: S,
-        [i, f, g, o]: [[S::V; N]; 4],
+        [i, f, g, o]: [[S::V; N]; GATES],
         units: &[ForwardUnits<S::T>; N],
     ) {
         let (i, f, g) = (sigmoid(s, i), sigmoid(s, f), tanh(s, g));

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, load, of_tanh, store};
+use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, GATES, load, of_tanh, store};
 use crate::{
     Number,
     kernels::{
@@ -31,7 +31,7 @@ impl Arithmetic for Simple {
     unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
         self,
         s: S,
-        [sums, ..]: [[S::V; N]; 4],
+        [sums, ..]: [[S::V; N]; GATES],
         units: &[ForwardUnits<S::T>; N],
     ) {
         let h = match self {
