@@ -283,6 +283,18 @@ mod tests {
         }
     }
 
+    /// What the comment of [`SINGLE`] says of its polynomial, over |r| ≤ ½ ln 2.
+    #[test]
+    fn the_short_polynomial_is_as_near_as_it_says() {
+        let error = |k: i32| {
+            let r = f64::from(k) / 1e4 * std::f64::consts::LN_2 / 2.0;
+            let series = SINGLE.series.iter().rev().fold(0.0, |sum, term| sum * r + term);
+            ((1.0 + r + r * r * series) / r.exp() - 1.0).abs()
+        };
+        let worst = (-10_000..=10_000).map(error).fold(0.0, f64::max);
+        assert!((3.0e-9..3.1e-9).contains(&worst), "{worst:e}");
+    }
+
     fn several_vectors_are_as_each_alone<T: Real>(bits: fn(T) -> u64) {
         let from: Vec<T> = (0..150).map(|k| T::from_f64(f64::from(k * 37 % 301) / 10.0 - 15.0)).collect();
         for path in paths() {

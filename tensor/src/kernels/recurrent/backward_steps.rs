@@ -240,7 +240,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The rows are of this part, and the sums are there.
     #[inline(always)]
     unsafe fn gates(&self, group: &Group, first: usize, count: usize, panels: &Range<usize>, sums: &Sums<S>) {
-        // SAFETY: the caller's; vectors that end with the units are whole.
+        // SAFETY: the caller's; the vectors of panels that end with the units, or before, are whole.
         unsafe {
             if panels.end * 2 * S::LANES <= self.sweep.sizes.hidden {
                 self.gates_of::<TOGETHER, true>(group, (first, count), panels, sums);
