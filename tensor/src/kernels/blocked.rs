@@ -12,9 +12,9 @@
 use std::ops::Range;
 
 use super::{
+    buffer::Buffer,
     matrix::Matrix,
     panels::Panels,
-    pool::Buffer,
     product::Product,
     simd::{Path, Simd, Work},
     tile::{self, Grid, Left, most_rows, rows_that_fit, tiles},

@@ -3,6 +3,7 @@
 
 pub(crate) mod append_rows;
 mod blocked;
+mod buffer;
 mod columns;
 pub mod counter;
 pub mod functions;
@@ -14,6 +15,7 @@ pub mod product;
 pub mod recurrent;
 pub(crate) mod shifted;
 pub mod simd;
+mod soon;
 pub(crate) mod taps;
 #[cfg(feature = "rayon")]
 pub(crate) mod team;

@@ -1,18 +1,16 @@
 //! The right operand of a product, packed: the columns in panels of a few vectors, each panel row
 //! after row, so that the innermost loop reads memory from front to back.
 
-#![allow(unsafe_code)] // a pointer past the unaligned front of a vector
+#![allow(unsafe_code)] // memory is not set to 0 before it is written
 
 use std::mem::MaybeUninit;
 
-use super::{matrix::Matrix, pool::Buffer};
+use super::{buffer::Buffer, matrix::Matrix};
 use crate::{Real, parallel};
 
 /// A matrix of `depth` rows in panels of `width` columns, the last one filled up with zeros.
 pub(crate) struct Panels<T: Real> {
     values: Buffer<T>,
-    /// Where in `values` the first cache line begins.
-    front: usize,
     depth: usize,
     width: usize,
     count: usize,
@@ -30,26 +28,21 @@ impl<T: Real> Panels<T> {
         count: usize,
         column: impl Fn(usize, usize) -> Option<usize> + Sync,
     ) -> Self {
-        let (depth, slack) = (b.rows(), LINE / size_of::<T>());
+        let depth = b.rows();
         let (length, all) = (depth * width, count * depth * width);
-        let mut values = Buffer::<T>::with_room(all + slack);
-        // Where memory cannot be asked for its alignment, the loads are slower and no less right.
-        let front = values.start().align_offset(LINE).min(slack);
+        let mut values = Buffer::<T>::with_room(all);
         let together = if all < WORTH { count } else { count.div_ceil(2 * parallel::threads()) };
-        // SAFETY: there is room for `slack` numbers and all panels, and each of these is written:
-        // the first ones here, the panels by their pieces, and what is behind them here again.
+        // SAFETY: there is room for all panels, and each is written by its piece.
         unsafe {
-            (0..slack).for_each(|k| values.start().add(k).write(T::ZERO));
-            (all..all + slack).for_each(|k| values.start().add(k).write(T::ZERO));
-            let to = std::slice::from_raw_parts_mut(values.start().add(front).cast::<MaybeUninit<T>>(), all);
+            let to = std::slice::from_raw_parts_mut(values.start().cast::<MaybeUninit<T>>(), all);
             parallel::fill_pieces(to, (together * length).max(1), |piece, to| {
                 for (k, to) in to.chunks_exact_mut(length).enumerate() {
                     pack_panel(b, width, |place| column(piece * together + k, place), to);
                 }
             });
-            values.set_len(all + slack);
+            values.set_len(all);
         }
-        Self { values, front, depth, width, count }
+        Self { values, depth, width, count }
     }
 
     /// Packs all columns in their order.
@@ -99,8 +92,8 @@ impl<T: Real> Panels<T> {
     /// Where a panel begins.
     pub(crate) fn panel(&self, panel: usize) -> *const T {
         debug_assert!(panel < self.count.max(1));
-        // SAFETY: `front` and all panels lie in `values`.
-        unsafe { self.values.as_ptr().add(self.front + panel * self.panel_step()) }
+        // SAFETY: all panels lie in `values`.
+        unsafe { self.values.as_ptr().add(panel * self.panel_step()) }
     }
 }
 

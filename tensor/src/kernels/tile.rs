@@ -13,7 +13,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::{panels::Panels, simd::Simd};
+use super::{panels::Panels, simd::Simd, soon::Soon};
 
 /// The bytes of a cache line.
 const LINE: usize = 64;
@@ -158,6 +158,8 @@ pub(crate) struct Product<T> {
     pub(crate) panels: usize,
     /// What is added up, one after the other: W_ih x and then W_hh h, for example.
     pub(crate) terms: [Term<T>; 2],
+    /// What will be needed then.
+    pub(crate) soon: Soon,
 }
 
 /// One product of a left and a right operand.
@@ -205,7 +207,7 @@ impl<T: crate::Real> Product<T> {
         (all, panels, place): (&Panels<T>, &std::ops::Range<usize>, usize),
     ) -> Self {
         let terms = [Term::of(left, all, panels, (place, 1)), Term::none()];
-        Self { rows, vectors: all.width() / S::LANES, panels: panels.len(), terms }
+        Self { rows, vectors: all.width() / S::LANES, panels: panels.len(), terms, soon: Soon::nothing() }
     }
 
     /// Computes the sums.
@@ -283,6 +285,7 @@ impl<T: crate::Real> Product<T> {
                             }
                         }
                     }
+                    let mut soon = self.soon;
                     for Term { depth, left, right } in &self.terms {
                         let mut offsets = [0; V];
                         let (mut panel, mut within) = (0, 0);
@@ -294,21 +297,26 @@ impl<T: crate::Real> Product<T> {
                             }
                         }
                         let (mut a, mut b, mut ahead) = (left.start, right.start, right.ahead);
-                        for _ in 0..*depth {
-                            s.prefetch(ahead);
-                            ahead = ahead.wrapping_add(LINE / size_of::<T>());
-                            let mut row = [s.splat(T::ZERO); V];
-                            for (y, &offset) in row.iter_mut().zip(&offsets) {
-                                *y = s.load(b.add(offset));
-                            }
-                            for (r, sums) in sums.iter_mut().enumerate() {
-                                let x = s.splat(*a.add(if COLUMNS { r } else { r * left.step }));
-                                for (sum, &y) in sums.iter_mut().zip(&row) {
-                                    *sum = s.mul_add(x, y, *sum);
+                        let mut places = *depth;
+                        while places > 0 {
+                            let passing = soon.ask(s, places);
+                            places -= passing;
+                            for _ in 0..passing {
+                                s.prefetch(ahead);
+                                ahead = ahead.wrapping_add(LINE / size_of::<T>());
+                                let mut row = [s.splat(T::ZERO); V];
+                                for (y, &offset) in row.iter_mut().zip(&offsets) {
+                                    *y = s.load(b.add(offset));
                                 }
+                                for (r, sums) in sums.iter_mut().enumerate() {
+                                    let x = s.splat(*a.add(if COLUMNS { r } else { r * left.step }));
+                                    for (sum, &y) in sums.iter_mut().zip(&row) {
+                                        *sum = s.mul_add(x, y, *sum);
+                                    }
+                                }
+                                a = a.add(if COLUMNS { left.step } else { 1 });
+                                b = b.add(right.step);
                             }
-                            a = a.add(if COLUMNS { left.step } else { 1 });
-                            b = b.add(right.step);
                         }
                     }
                     let places = to.as_source().vectors::<V>(S::LANES);

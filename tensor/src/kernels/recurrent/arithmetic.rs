@@ -87,6 +87,36 @@ impl<T: crate::Real> ForwardUnits<T> {
     }
 }
 
+/// One of the vectors that [`together`] goes through.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) row: usize,
+    /// Which vector of the row.
+    pub(super) vector: usize,
+    /// Which one of all.
+    pub(super) index: usize,
+}
+
+/// Calls `work` for N at a time of `rows` rows of `vectors` vectors, row after row; where fewer are
+/// left, the last one stands for the others as well.
+#[inline(always)]
+pub(super) fn together<const N: usize>(rows: usize, vectors: usize, mut work: impl FnMut([Place; N])) {
+    let (mut place, count) = (Place { row: 0, vector: 0, index: 0 }, rows * vectors);
+    for _ in 0..count.div_ceil(N) {
+        let mut places = [place; N];
+        for of_all in &mut places {
+            *of_all = place;
+            if place.index + 1 < count {
+                let row_ends = place.vector + 1 == vectors;
+                place.index += 1;
+                place.row += usize::from(row_ends);
+                place.vector = if row_ends { 0 } else { place.vector + 1 };
+            }
+        }
+        work(places);
+    }
+}
+
 /// Leaves for backward what it needs: of each of N vectors of units, four numbers a unit.
 ///
 /// # Safety
@@ -116,7 +146,6 @@ pub(super) struct BackwardUnits<T> {
     /// The states before, or null for 0.
     pub(super) h_before: *const T,
     pub(super) c_before: *const T,
-    pub(super) c: *const T,
     /// The gradient of c before, of `c_before` after.
     pub(super) dc: *mut T,
     /// What goes past W_hh to `h_before`, after.

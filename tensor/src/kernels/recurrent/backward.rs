@@ -15,9 +15,9 @@ use super::{
 use crate::{
     Real,
     kernels::{
+        buffer::Buffer,
         matrix::Matrix,
         panels::Panels,
-        pool::Buffer,
         simd::{Path, Simd, Work},
     },
     parallel,
@@ -180,6 +180,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             hr: hr.as_ref(),
             gates: kept.gates.start(),
             c: kept.c.as_ptr(),
+            unprojected: projects.then_some(kept.unprojected.as_ptr()),
             carried_h: carried_h.as_mut_ptr(),
             carried_c: carried_c.as_mut_ptr(),
             h_0: h_0.as_mut_ptr(),

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::{
     Backward, Columns, Sizes,
-    arithmetic::{Arithmetic, BackwardUnits, TOGETHER},
+    arithmetic::{Arithmetic, BackwardUnits, TOGETHER, load, together},
+    far::Far,
     rows::row_step,
 };
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         functions::all,
         panels::Panels,
         simd::Simd,
+        soon::Soon,
         tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
     },
     parallel,
@@ -30,6 +32,8 @@ pub(super) struct Run<'a, S: Simd, A> {
     /// What forward kept, and in its place the gradients of the gates' arguments.
     pub(super) gates: *mut S::T,
     pub(super) c: *const S::T,
+    /// The states before the projection, where there is one.
+    pub(super) unprojected: Option<*const S::T>,
     /// For each sequence, the gradient of its last state at first, then what goes past W_hh.
     pub(super) carried_h: *mut S::T,
     /// For each sequence, the gradient of its cell state so far.
@@ -78,18 +82,19 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             Rows { first: rows.start + sequences.start, count }
         };
         let mut after = Rows { first: 0, count: 0 };
+        let mut far = Far::of_sweep((A::GRADIENTS + 2) * steps.rows() * self.sweep.sizes.hidden);
         for k in (0..steps.count()).rev() {
             let rows = rows_of(k);
             let before = if k == 0 { Rows { first: 0, count: 0 } } else { rows_of(k - 1) };
             if rows.count > 0 {
-                self.step(rows, before, after, sequences.start);
+                self.step(rows, before, after, sequences.start, &mut far);
             }
             after = rows;
         }
     }
 
     /// One step: the rows of each kind, then what reaches the initial states.
-    fn step(&self, rows: Rows, before: Rows, after: Rows, sequence: usize) {
+    fn step(&self, rows: Rows, before: Rows, after: Rows, sequence: usize, far: &mut Far) {
         // Sequences that have a step before come first, and so do those that have one after.
         let (old, going_on) = (before.count.min(rows.count), after.count.min(rows.count));
         let mut bounds = [0, old.min(going_on), old.max(going_on), rows.count];
@@ -104,13 +109,23 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 after: (first < going_on).then_some(after.first + first),
             }
         });
+        // What forward kept, and the place of the gradients.
+        let of = |row: usize| groups.iter().find(|group| row < group.row + group.rows).unwrap_or(&groups[2]);
+        far.find::<S, _>((rows.first, rows.count), 2, |row| {
+            let group = of(rows.first + row);
+            let units = self.units(group, (rows.first + row - group.row, 0));
+            let state = if A::CARRIES { units.h_before } else { units.h };
+            let gates = (0..A::GRADIENTS).map(move |gate| units.gate(gate).cast_const());
+            gates.chain([state]).chain(A::CELL.then_some(units.c_before))
+        });
+        let far = &*far;
         match self.hr.filter(|_| A::CELL) {
             None => self.shared_panels(self.hh, |panels| {
-                groups.iter().for_each(|group| self.states(group, panels.clone(), true));
+                groups.iter().for_each(|group| self.states(group, panels.clone(), far));
             }),
             Some(hr) => {
                 self.shared_panels(self.hh, |panels| {
-                    groups.iter().for_each(|group| self.states(group, panels.clone(), false));
+                    groups.iter().for_each(|group| self.projected_states(group, panels.clone()));
                 });
                 self.shared_panels(hr, |panels| {
                     groups.iter().for_each(|group| self.unprojected(hr, group, panels.clone()));
@@ -133,81 +148,96 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         parallel::share(pieces, |piece| work(panels * piece / pieces..panels * (piece + 1) / pieces));
     }
 
-    /// The gradients ∂a W_hh of `count` rows from the `first` after `row` on, added to sums.
+    /// Counts the work of [`through_weights`](Self::through_weights) for a group.
+    fn count_through_weights(&self, group: &Group, panels: &Range<usize>) {
+        if group.after.is_some() {
+            count(group.rows, self.hh.depth(), self.hh.columns_of(panels, self.sweep.sizes.state));
+        }
+    }
+
+    /// The gradients ∂a W_hh of `count` rows from the `first` after `row` on, added to sums; nothing
+    /// is added where there is no row.
     ///
     /// # Safety
     /// The rows' gradients have been written, and the sums are where the grids say.
     #[inline(always)]
     unsafe fn through_weights(
         &self,
-        row: usize,
+        row: Option<usize>,
         (first, count): (usize, usize),
         panels: &Range<usize>,
         (from, to): (&Grid<*const S::T>, &Grid<*mut S::T>),
+        soon: Soon,
     ) {
-        let step = self.gates_step();
-        let start = self.gates.wrapping_add((row + first) * step).cast_const();
-        let left = Left::rows(start, step);
-        let product = Product::of_panels::<S>(count, left, (self.hh, panels, first.div_ceil(count)));
+        let terms = row.map_or([Term::none(); 2], |row| {
+            let step = self.gates_step();
+            let start = self.gates.wrapping_add((row + first) * step).cast_const();
+            let place = (first.div_ceil(count), 1);
+            [Term::of(Left::rows(start, step), self.hh, panels, place), Term::none()]
+        });
+        let product = Product { rows: count, vectors: 2, panels: panels.len(), terms, soon };
         // SAFETY: the caller's; the panels are as deep as all gates.
         unsafe { product.run(self.s, from, to) };
     }
 
-    /// The gradients of the states of some rows: of the output, and ∂a W_hh of the step after.
-    fn states(&self, group: &Group, panels: Range<usize>, finish: bool) {
-        let (s, Sizes { state, .. }) = (self.s, self.sweep.sizes);
-        if group.after.is_some() {
-            count(group.rows, self.hh.depth(), self.hh.columns_of(&panels, state));
-        }
-        let Columns { width, first: first_column } = self.sweep.columns;
+    /// Where the gradient of the output is, and from one row to the next.
+    #[inline(always)]
+    fn output_gradient(&self, row: usize, column: usize) -> (*const S::T, usize) {
+        let Columns { width, first } = self.sweep.columns;
+        (self.sweep.dh.as_ptr().wrapping_add(row * width + first + column), width)
+    }
+
+    /// The gradients of the states of some rows: of the output, and what comes back through W_hh from the
+    /// step after. From them those of the gates' arguments.
+    fn states(&self, group: &Group, panels: Range<usize>, far: &Far) {
+        self.count_through_weights(group, &panels);
+        let Sizes { state, .. } = self.sweep.sizes;
         cover::<S>((2, 1), panels, (group.rows, self.gates_step()), |panels, first, count| {
-            s.vectorize(
+            self.s.vectorize(
                 #[inline(always)]
                 || {
                     let mut sums = no_sums::<S>();
-                    let row = group.row + first;
                     let column = panels.start * 2 * S::LANES;
-                    let dh = self.sweep.dh.as_ptr().wrapping_add(row * width + first_column + column);
+                    let (dh, width) = self.output_gradient(group.row + first, column);
                     let from = Grid::of_rows(dh, width, state - column);
-                    let to = if finish {
-                        into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2))
-                    } else {
-                        let d_state = self.d_state.wrapping_add(row * state + column);
-                        Grid::of_rows(d_state, state, state - column)
-                    };
+                    let to = into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2));
+                    let soon = far.soon::<S::T>((group.row + first, count), column, self.hh.depth());
                     // What goes past the weights, or came in at the end of the sequence.
                     let carries = A::CARRIES || group.after.is_none();
-                    let carry = self.carried_h.wrapping_add((group.sequence + first) * state);
                     // SAFETY: the rows are of this part and the lanes end with the state.
                     unsafe {
-                        let after = group.after.unwrap_or(0);
-                        if group.after.is_some() {
-                            self.through_weights(after, (first, count), &panels, (&from, &to));
-                        } else {
-                            let terms = [Term::none(); 2];
-                            let product = Product { rows: count, vectors: 2, panels: panels.len(), terms };
-                            product.run(s, &from, &to);
-                        }
-                        if carries {
-                            self.each(
-                                state,
-                                count,
-                                &panels,
-                                #[inline(always)]
-                                |k, r, column, lanes| {
-                                    let v = k % (panels.len() * 2);
-                                    let sum = to.start.add(r * to.row_step + v * S::LANES);
-                                    let carried = s.load_first(carry.add(r * state + column), lanes);
-                                    s.store_first(sum, lanes, s.add(s.load_first(sum, lanes), carried));
-                                },
-                            );
-                        }
-                        if finish {
-                            self.gates(group, first, count, &panels, &sums);
-                        }
+                        self.through_weights(group.after, (first, count), &panels, (&from, &to), soon);
+                        self.gates(group, (first, count), &panels, (&sums, carries));
                     }
                 },
             );
+        });
+    }
+
+    /// The gradients of the projected states of some rows.
+    fn projected_states(&self, group: &Group, panels: Range<usize>) {
+        self.count_through_weights(group, &panels);
+        let state = self.sweep.sizes.state;
+        cover::<S>((2, 1), panels, (group.rows, self.gates_step()), |panels, first, count| {
+            let (row, column) = (group.row + first, panels.start * 2 * S::LANES);
+            let d_state = self.d_state.wrapping_add(row * state + column);
+            let (dh, width) = self.output_gradient(row, column);
+            let from = Grid::of_rows(dh, width, state - column);
+            let to = Grid::of_rows(d_state, state, state - column);
+            // SAFETY: the rows are of this part and the lanes end with the state.
+            unsafe {
+                self.through_weights(group.after, (first, count), &panels, (&from, &to), Soon::nothing())
+            };
+            if group.after.is_none() {
+                let last = self.carried_h.wrapping_add((group.sequence + first) * state + column);
+                for (row, column) in (0..count).flat_map(|r| (0..state - column).map(move |c| (r, c))) {
+                    // SAFETY: the same rows and columns.
+                    unsafe {
+                        let sum = d_state.add(row * state + column);
+                        *sum = *sum + *last.add(row * state + column);
+                    }
+                }
+            }
         });
     }
 
@@ -227,25 +257,32 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                     // SAFETY: the gradients of these rows' states have been written.
                     unsafe {
                         product.run(s, &Grid::zeros(), &to);
-                        self.gates(group, first, count, &panels, &sums);
+                        self.gates(group, (first, count), &panels, (&sums, false));
                     }
                 },
             );
         });
     }
 
-    /// The gradients of the gates' arguments, from those of h.
+    /// The gradients of the gates' arguments of `count` rows from the `first` on, from those of h: sums
+    /// and, where it is so, what is carried.
     ///
     /// # Safety
     /// The rows are of this part, and the sums are there.
     #[inline(always)]
-    unsafe fn gates(&self, group: &Group, first: usize, count: usize, panels: &Range<usize>, sums: &Sums<S>) {
+    unsafe fn gates(
+        &self,
+        group: &Group,
+        rows: (usize, usize),
+        panels: &Range<usize>,
+        sums: (&Sums<S>, bool),
+    ) {
         // SAFETY: the caller's; the vectors of panels that end with the units, or before, are whole.
         unsafe {
             if panels.end * 2 * S::LANES <= self.sweep.sizes.hidden {
-                self.gates_of::<TOGETHER, true>(group, (first, count), panels, sums);
+                self.gates_of::<TOGETHER, true>(group, rows, panels, sums);
             } else {
-                self.gates_of::<1, false>(group, (first, count), panels, sums);
+                self.gates_of::<1, false>(group, rows, panels, sums);
             }
         }
     }
@@ -260,27 +297,33 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         group: &Group,
         (first, count): (usize, usize),
         panels: &Range<usize>,
-        sums: &Sums<S>,
+        (sums, carries): (&Sums<S>, bool),
     ) {
-        let vectors = count * panels.len() * 2;
-        for start in (0..vectors).step_by(N) {
-            // Where fewer are left, the last one stands for the others as well.
-            let vector = |k: usize| (start + k).min(vectors - 1);
-            let units = all!(k < N => self.units(group, first, panels, vector(k)));
-            // SAFETY: the caller's.
-            unsafe {
-                let dh = all!(k < N => sums[vector(k)].assume_init());
-                self.cell.backward::<S, N, WHOLE>(self.s, dh, &units);
-            }
-        }
+        let s = self.s;
+        let first_unit = panels.start * 2 * S::LANES;
+        together::<N>(
+            count,
+            panels.len() * 2,
+            #[inline(always)]
+            |places| {
+                let at = |k: usize| (first + places[k].row, first_unit + places[k].vector * S::LANES);
+                let units = all!(k < N => self.units(group, at(k)));
+                // SAFETY: the caller's.
+                unsafe {
+                    let mut dh = all!(k < N => sums[places[k].index].assume_init());
+                    if carries {
+                        dh = all!(k < N => s.add(dh[k], load::<S, WHOLE>(s, units[k].carry, units[k].lanes)));
+                    }
+                    self.cell.backward::<S, N, WHOLE>(s, dh, &units);
+                }
+            },
+        );
     }
 
-    /// Where the numbers of a tile's k-th vector of units lie; those of a row come one after another.
+    /// Where the numbers of the vector of units from `unit` on lie, of a group's r-th row.
     #[inline(always)]
-    fn units(&self, group: &Group, first: usize, panels: &Range<usize>, k: usize) -> BackwardUnits<S::T> {
+    fn units(&self, group: &Group, (r, unit): (usize, usize)) -> BackwardUnits<S::T> {
         let (sweep, Sizes { hidden, state, .. }) = (self.sweep, self.sweep.sizes);
-        let vectors = panels.len() * 2;
-        let (r, unit) = (first + k / vectors, (panels.start * 2 + k % vectors) * S::LANES);
         let (row, sequence) = (group.row + r, group.sequence + r);
         let or_null = |values: &[S::T], place: usize| {
             if place < values.len() { values[place..].as_ptr() } else { std::ptr::null() }
@@ -300,10 +343,12 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             lanes: hidden.saturating_sub(unit).min(S::LANES),
             gate_step: hidden,
             gates: self.gates.wrapping_add(row * self.gates_step() + unit),
-            h: h.wrapping_add(row * width + unit),
+            h: self.unprojected.map_or_else(
+                || h.wrapping_add(row * width + unit),
+                |unprojected| unprojected.wrapping_add(row * hidden + unit),
+            ),
             h_before,
             c_before,
-            c: self.c.wrapping_add(row * hidden + unit),
             dc: self.carried_c.wrapping_add(sequence * hidden + unit),
             carry: self.carried_h.wrapping_add(sequence * state + unit),
         }
@@ -321,29 +366,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let to = Grid::of_rows(h_0, state, state - column);
             let from = if A::CARRIES { Grid::of_rows(carry, state, state - column) } else { Grid::zeros() };
             // SAFETY: the rows are of this part and the lanes end with the state.
-            unsafe { self.through_weights(rows.first, (first, count), &panels, (&from, &to)) };
+            unsafe {
+                self.through_weights(Some(rows.first), (first, count), &panels, (&from, &to), Soon::nothing())
+            };
         });
-    }
-
-    /// Calls `f` for each vector of each row of a tile, with the place of its sum, its row, its
-    /// first column and how many of its lanes are below `columns`.
-    #[inline(always)]
-    fn each(
-        &self,
-        columns: usize,
-        rows: usize,
-        panels: &Range<usize>,
-        mut f: impl FnMut(usize, usize, usize, usize),
-    ) {
-        let vectors = panels.len() * 2;
-        for row in 0..rows {
-            for vector in 0..vectors {
-                let column = (panels.start * 2 + vector) * S::LANES;
-                let lanes = columns.saturating_sub(column).min(S::LANES);
-                if lanes > 0 {
-                    f(row * vectors + vector, row, column, lanes);
-                }
-            }
-        }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     Real,
     kernels::{
-        pool::Buffer,
+        buffer::Buffer,
         simd::{Simd, Work},
     },
     parallel,

@@ -4,10 +4,16 @@
 
 use std::ops::Range;
 
-use super::{Forward, Layer, Start, arithmetic::Arithmetic, forward::Output, rows::row_step};
+use super::{
+    Forward, Layer, Start,
+    arithmetic::{Arithmetic, Place},
+    far::Far,
+    forward::Output,
+    rows::row_step,
+};
 use crate::{
     Number,
-    kernels::{pool::Buffer, simd::Simd, tile::most_rows},
+    kernels::{buffer::Buffer, simd::Simd, tile::most_rows},
     parallel,
 };
 
@@ -100,6 +106,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let mut buffer = Buffer::<S::T>::with_room(room);
         let mut chunk = Vec::with_capacity(steps_a_chunk);
         let mut before: Option<Rows<S::T>> = None;
+        let mut far = Far::of_sweep(if self.sweep.keep { A::KEPT * steps.rows() * hidden } else { 0 });
         for first in (0..steps.count()).step_by(steps_a_chunk) {
             let end = (first + steps_a_chunk).min(steps.count());
             let in_time =
@@ -126,7 +133,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             }
             for &rows in &chunk {
                 if rows.count > 0 {
-                    self.step(rows, before, sequences.start);
+                    self.step(rows, before, sequences.start, &mut far);
                     before = Some(rows);
                 }
             }
@@ -187,7 +194,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             if !self.in_one {
                 self.project_rows(rows, blocks.clone());
             }
-            self.rows(all, blocks);
+            self.rows(all, blocks, &Far::of_sweep(0));
         });
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));
@@ -195,11 +202,20 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// One step of a part's rows, which follow `before`.
-    fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, sequence: usize) {
+    fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, sequence: usize, far: &mut Far) {
         let (old, new) = self.tiles(rows, before, sequence);
+        // What is kept for the way back, but for what W_ih x has just been written to.
+        let gates = if self.in_one { 0..A::KEPT } else { A::GATES..A::KEPT };
+        far.find::<S, _>((rows.first, rows.count), A::GROUPS, |row| {
+            let (tile, row) = if row < old.rows { (&old, row) } else { (&new, row - old.rows) };
+            let units = self.units(tile, &(0..1), Place { row, vector: 0, index: 0 });
+            let gates = gates.clone().map(move |gate| units.gate(gate).cast_const());
+            gates.chain([units.h.cast_const()]).chain(A::CELL.then_some(units.c.cast_const()))
+        });
+        let far = &*far;
         self.shared(self.blocks(), |blocks| {
-            self.rows(old, blocks.clone());
-            self.rows(new, blocks);
+            self.rows(old, blocks.clone(), far);
+            self.rows(new, blocks, far);
         });
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));

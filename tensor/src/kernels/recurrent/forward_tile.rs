@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::{
     Sizes,
-    arithmetic::{Arithmetic, ForwardUnits, GATES, TOGETHER},
+    arithmetic::{Arithmetic, ForwardUnits, GATES, Place, TOGETHER, together},
+    far::Far,
     forward_steps::{Rows, Run, Tile},
 };
 use crate::kernels::{
@@ -14,6 +15,7 @@ use crate::kernels::{
     functions::all,
     panels::Panels,
     simd::Simd,
+    soon::Soon,
     tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
 };
 
@@ -74,14 +76,19 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// Some blocks of units of the rows that follow states of one kind.
-    pub(super) fn rows(&self, all: Tile<S::T>, blocks: Range<usize>) {
-        let Sizes { input, state, .. } = self.layer.sizes;
-        let of_h = if all.h_before.is_null() { 0 } else { state };
-        let depth = of_h + if self.in_one { input } else { 0 };
-        count(all.rows, depth, A::GATES * self.units_of(&blocks));
+    pub(super) fn rows(&self, all: Tile<S::T>, blocks: Range<usize>, far: &Far) {
+        count(all.rows, self.depth(&all), A::GATES * self.units_of(&blocks));
         cover::<S>((A::C, A::PANELS), blocks, (all.rows, all.h_step), |blocks, first, rows| {
-            self.tile(self.below(all, first, rows), first.div_ceil(rows), blocks);
+            self.tile(self.below(all, first, rows), first.div_ceil(rows), blocks, far);
         });
+    }
+
+    /// How deep the products of a tile are.
+    #[inline(always)]
+    fn depth(&self, tile: &Tile<S::T>) -> usize {
+        let Sizes { input, state, .. } = self.layer.sizes;
+        let of_h = if tile.h_before.is_null() { 0 } else { state };
+        of_h + if self.in_one { input } else { 0 }
     }
 
     /// How many units these blocks hold.
@@ -110,7 +117,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// One tile, the one at `place` among those of its block: the sums, W_hh h, the new states. One
     /// row may take several blocks at once.
     #[inline(never)]
-    fn tile(&self, tile: Tile<S::T>, place: usize, blocks: Range<usize>) {
+    fn tile(&self, tile: Tile<S::T>, place: usize, blocks: Range<usize>, far: &Far) {
         let s = self.s;
         s.vectorize(
             #[inline(always)]
@@ -121,6 +128,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 // Panels that fit a tile together are used together: few rows make few chains of
                 // multiply-adds each.
                 let together = if tile.rows * vectors <= S::SUMS { panels.len() } else { 1 };
+                let unit = Self::unit_of(&panels);
+                let soon = far.soon::<S::T>((tile.row, tile.rows), unit, self.depth(&tile));
                 // SAFETY: all places are of rows of this part and units of these blocks, and lanes
                 // end with the units. `h_before` has a row of states for each row of the tile. All
                 // sums of the tile are written before they are read.
@@ -128,7 +137,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                     for (k, first) in panels.clone().step_by(together).enumerate() {
                         let to = into_room::<S>(&mut sums, k * A::C, (together * A::C, vectors));
                         let place = place * (panels.len() / together) + k;
-                        self.sums(&tile, first..first + together, place, &to);
+                        let soon = if k == 0 { soon } else { Soon::nothing() };
+                        self.sums(&tile, first..first + together, place, (&to, soon));
                     }
                     // A block that ends within a vector is the last one: its vectors may go one by one.
                     if blocks.end * A::GROUPS * S::LANES <= self.layer.sizes.hidden {
@@ -153,18 +163,20 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         blocks: &Range<usize>,
         sums: &Sums<S>,
     ) {
-        let vectors = tile.rows * blocks.len() * A::GROUPS;
-        for first in (0..vectors).step_by(N) {
-            // Where fewer are left, the last one stands for the others as well.
-            let vector = |k: usize| (first + k).min(vectors - 1);
-            let units = all!(k < N => self.units(tile, blocks, vector(k)));
-            let place = |gate: usize, k: usize| vector(k) * A::GATES + gate.min(A::GATES - 1);
-            // SAFETY: the caller's.
-            unsafe {
-                let gates = all!(gate < GATES => all!(k < N => sums[place(gate, k)].assume_init()));
-                self.cell.forward::<S, N, WHOLE>(self.s, gates, &units);
-            }
-        }
+        together::<N>(
+            tile.rows,
+            blocks.len() * A::GROUPS,
+            #[inline(always)]
+            |places| {
+                let units = all!(k < N => self.units(tile, blocks, places[k]));
+                let place = |gate: usize, k: usize| places[k].index * A::GATES + gate.min(A::GATES - 1);
+                // SAFETY: the caller's.
+                unsafe {
+                    let gates = all!(gate < GATES => all!(k < N => sums[place(gate, k)].assume_init()));
+                    self.cell.forward::<S, N, WHOLE>(self.s, gates, &units);
+                }
+            },
+        );
     }
 
     /// The sums of a tile: the one at `place` among those that go through these panels' block.
@@ -172,7 +184,13 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// # Safety
     /// The tile's states before are there, and `to` has room for its sums.
     #[inline(always)]
-    unsafe fn sums(&self, tile: &Tile<S::T>, panels: Range<usize>, place: usize, to: &Grid<*mut S::T>) {
+    unsafe fn sums(
+        &self,
+        tile: &Tile<S::T>,
+        panels: Range<usize>,
+        place: usize,
+        (to, soon): (&Grid<*mut S::T>, Soon),
+    ) {
         let layer = self.layer;
         let (rows, place) = (tile.rows, (place, A::PANELS));
         let left = Left::rows(tile.h_before, tile.h_step);
@@ -186,17 +204,16 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         } else {
             (self.projected(tile.gates, &panels), [of_h, Term::none()])
         };
-        let product = Product { rows, vectors: A::C, panels: panels.len(), terms };
+        let product = Product { rows, vectors: A::C, panels: panels.len(), terms, soon };
         // SAFETY: the caller's; the biases or projected gates of these panels' units are there.
         unsafe { product.run(self.s, &from, to) };
     }
 
-    /// Where the numbers of a tile's k-th vector of units lie; those of a row come one after another.
+    /// Where the numbers of one vector of a tile's units lie.
     #[inline(always)]
-    fn units(&self, tile: &Tile<S::T>, blocks: &Range<usize>, k: usize) -> ForwardUnits<S::T> {
-        let (hidden, groups) = (self.layer.sizes.hidden, blocks.len() * A::GROUPS);
-        let (row, group) = if groups == 1 { (k, 0) } else { (k / groups, k % groups) };
-        let unit = (blocks.start * A::GROUPS + group) * S::LANES;
+    pub(super) fn units(&self, tile: &Tile<S::T>, blocks: &Range<usize>, place: Place) -> ForwardUnits<S::T> {
+        let (hidden, row) = (self.layer.sizes.hidden, place.row);
+        let unit = (blocks.start * A::GROUPS + place.vector) * S::LANES;
         let before = |place: *const S::T, step: usize| {
             if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
         };

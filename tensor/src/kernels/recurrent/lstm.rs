@@ -6,6 +6,8 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
+use num_traits::Float;
+
 use super::arithmetic::{
     Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, load, load_or_zero, of_sigmoid, of_tanh, store,
 };
@@ -59,12 +61,15 @@ impl Arithmetic for LongShortTermMemory {
         dh: [S::V; N],
         units: &[BackwardUnits<S::T>; N],
     ) {
-        // SAFETY: the caller's.
-        let of_c = tanh(s, all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].c, units[k].lanes) }));
         let [i, f, g, o] = all!(gate < GATES => {
             // SAFETY: the caller's.
             all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].gate(gate), units[k].lanes) })
         });
+        // SAFETY: the caller's.
+        let h = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].h, units[k].lanes) });
+        // tanh c' is h' / o; where o is 0, so is h', and whatever tanh c' is gets multiplied by o.
+        let least = s.splat(Float::min_positive_value());
+        let of_c = all!(k < N => s.div(h[k], s.max(least, o[k])));
         let c_before =
             // SAFETY: the caller's.
             all!(k < N => unsafe { load_or_zero::<S, WHOLE>(s, units[k].c_before, units[k].lanes) });

@@ -22,6 +22,7 @@
 mod arithmetic;
 mod backward;
 mod backward_steps;
+mod far;
 mod forward;
 mod forward_steps;
 mod forward_tile;

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // memory is not set to 0 before it is written
 
-use crate::{Real, kernels::pool::Buffer};
+use crate::{Real, kernels::buffer::Buffer};
 
 /// The bytes of a cache line.
 const LINE: usize = 64;

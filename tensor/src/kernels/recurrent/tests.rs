@@ -314,6 +314,32 @@ fn rows_moved_apart_hold_the_same_numbers() {
     }
 }
 
+/// The way back of an LSTM finds tanh c in h, which is o tanh c; here o is 0, or subnormal.
+#[test]
+fn a_closed_output_gate_leaves_gradients_finite() {
+    let hidden = 37;
+    let sizes = Sizes { input: 5, hidden, state: hidden };
+    let case = Case {
+        cell: Cell::LSTM,
+        sizes,
+        lengths: vec![4; 3],
+        reverse: false,
+        bias: true,
+        starts: true,
+        seed: 7,
+    };
+    for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+        for bias in [-200.0, -95.0] {
+            let mut numbers = case.numbers::<f32>();
+            numbers.bias_ih[3 * hidden..].fill(bias);
+            let found = in_order(gradients(&case, &numbers, path));
+            assert!(found.iter().flatten().all(|x| x.is_finite()), "{path:?} {bias}");
+            // The gradient of the last cell state passes by the gate.
+            assert!(found[7].iter().any(|&x| x != 0.0), "{path:?} {bias}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 

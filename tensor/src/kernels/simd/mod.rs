@@ -18,7 +18,7 @@ mod x86;
 
 use std::sync::OnceLock;
 
-use super::pool::Pool;
+use super::{buffer::Block, pool::Pool};
 use crate::Real;
 
 /// A set of vector instructions, as a value: who holds one may use them.
@@ -64,6 +64,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `count` values can be written at `to`.
     unsafe fn store_first(self, to: *mut Self::T, count: usize, v: Self::V);
 
+    /// Asks for a cache line that will be needed at once. Any address will do.
+    #[inline(always)]
+    fn prefetch_now(self, place: *const Self::T) {
+        let _ = place;
+    }
     /// Asks for a cache line that will be needed soon. Any address will do.
     #[inline(always)]
     fn prefetch(self, place: *const Self::T) {
@@ -159,7 +164,9 @@ pub(crate) trait Work<T> {
 #[expect(private_interfaces, private_bounds, reason = "the trait seals Real and is no one else's")]
 pub trait Lanes: Sized + 'static {
     #[doc(hidden)]
-    fn pool() -> &'static Pool<Self>;
+    fn pool() -> &'static Pool<Vec<Self>>;
+    #[doc(hidden)]
+    fn blocks() -> &'static Pool<Block<Self>>;
     #[doc(hidden)]
     fn dispatch<W: Work<Self>>(path: Path, work: W) -> W::Output;
 }
@@ -168,9 +175,14 @@ macro_rules! dispatch {
     ($t:ident) => {
         #[expect(private_interfaces, private_bounds, reason = "the trait seals Real and is no one else's")]
         impl Lanes for $t {
-            fn pool() -> &'static Pool<Self> {
-                static POOL: Pool<core::primitive::$t> = Pool::new();
+            fn pool() -> &'static Pool<Vec<Self>> {
+                static POOL: Pool<Vec<core::primitive::$t>> = Pool::new();
                 &POOL
+            }
+
+            fn blocks() -> &'static Pool<Block<Self>> {
+                static BLOCKS: Pool<Block<core::primitive::$t>> = Pool::new();
+                &BLOCKS
             }
 
             #[inline]

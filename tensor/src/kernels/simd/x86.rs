@@ -87,6 +87,11 @@ macro_rules! vectors {
                 unsafe { if $store_count >= $lanes { $store($to, $stored) } else { $store_first } }
             }
             #[inline(always)]
+            fn prefetch_now(self, place: *const Self::T) {
+                // SAFETY: a prefetch of an address that cannot be read does nothing.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
+            }
+            #[inline(always)]
             fn prefetch(self, place: *const Self::T) {
                 // SAFETY: a prefetch of an address that cannot be read does nothing.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) };
