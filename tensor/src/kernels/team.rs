@@ -141,8 +141,42 @@ struct Job {
     call: unsafe fn(*const (), usize),
 }
 
-/// A ticket holds pieces and pieces taken in 16 bits each.
+/// The number of a job, and its pieces that nobody has taken: from the first one on up to the end.
+/// Caller and helpers take them from different ends, so that what a thread did in one job it is likely
+/// to do in the next one like it, whose numbers are in its core's caches then.
+#[derive(Clone, Copy)]
+struct Ticket(u64);
+
+/// The number, the first piece and the end have 32, 16 and 16 bits.
 const MOST_PIECES: usize = u16::MAX as usize;
+
+/// From where a thread takes its pieces.
+#[derive(Clone, Copy)]
+enum End {
+    /// The caller's.
+    First,
+    /// The helpers'.
+    Last,
+}
+
+impl Ticket {
+    fn new(number: u64, pieces: usize) -> Self {
+        Self(number << 32 | pieces as u64)
+    }
+
+    fn number(self) -> u64 {
+        self.0 >> 32
+    }
+
+    /// A piece, and the ticket without it.
+    fn take(self, from: End) -> Option<(usize, Self)> {
+        let (first, end) = ((self.0 >> 16) & 0xffff, self.0 & 0xffff);
+        (first < end).then(|| match from {
+            End::First => (first as usize, Self(self.0 + (1 << 16))),
+            End::Last => (end as usize - 1, Self(self.0 - 1)),
+        })
+    }
+}
 
 /// Rounds of looking, some fifty microseconds, after which whoever waits lets another thread have the
 /// core: the one that is awaited may need this very core.
@@ -161,8 +195,8 @@ impl Team {
         // else looks at it.
         unsafe { *self.job.get() = job };
         self.unfinished.store(pieces, Ordering::Relaxed);
-        let number = self.ticket.load(Ordering::Relaxed) >> 32;
-        self.ticket.store(number.wrapping_add(1) << 32 | (pieces as u64) << 16, Ordering::Release);
+        let number = Ticket(self.ticket.load(Ordering::Relaxed)).number();
+        self.ticket.store(Ticket::new(number.wrapping_add(1), pieces).0, Ordering::Release);
         // The ticket is there before anybody is found asleep; see `help`.
         fence(Ordering::SeqCst);
         for helper in self.helpers.get_or_init(start_helpers).iter().take(helpers) {
@@ -170,7 +204,7 @@ impl Team {
                 helper.thread.unpark();
             }
         }
-        while self.take_one() {}
+        while self.take_one(End::First) {}
         let mut rounds = 0usize;
         while self.unfinished.load(Ordering::Acquire) > 0 {
             rounds += 1;
@@ -185,20 +219,17 @@ impl Team {
     }
 
     /// Takes a piece of the current job and does it; false where none is left.
-    fn take_one(&self) -> bool {
-        let mut ticket = self.ticket.load(Ordering::Acquire);
+    fn take_one(&self, end: End) -> bool {
+        let mut now = self.ticket.load(Ordering::Acquire);
         loop {
-            let (pieces, taken) = ((ticket >> 16) & 0xffff, ticket & 0xffff);
-            if taken == pieces {
-                return false;
-            }
-            match self.ticket.compare_exchange_weak(ticket, ticket + 1, Ordering::AcqRel, Ordering::Acquire) {
+            let Some((piece, next)) = Ticket(now).take(end) else { return false };
+            match self.ticket.compare_exchange_weak(now, next.0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     // SAFETY: having taken a piece of this job, which is not done until
                     // `unfinished` says so below, its data is alive and nobody writes `job`.
                     let done = catch_unwind(AssertUnwindSafe(|| unsafe {
                         let Job { data, call } = *self.job.get();
-                        call(data, taken as usize);
+                        call(data, piece);
                     }));
                     if done.is_err() {
                         self.panicked.store(true, Ordering::Relaxed);
@@ -206,7 +237,7 @@ impl Team {
                     self.unfinished.fetch_sub(1, Ordering::Release);
                     return true;
                 }
-                Err(now) => ticket = now,
+                Err(other) => now = other,
             }
         }
     }
@@ -216,7 +247,7 @@ impl Team {
         loop {
             let mut idle = 0;
             while idle < PATIENCE * ROUNDS {
-                if self.take_one() {
+                if self.take_one(End::Last) {
                     idle = 0;
                     continue;
                 }
@@ -229,7 +260,7 @@ impl Team {
             // Either the caller sees that this helper sleeps, or the helper sees the caller's ticket.
             asleep.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
-            if self.take_one() {
+            if self.take_one(End::Last) {
                 asleep.store(false, Ordering::Relaxed);
             }
             while asleep.load(Ordering::Relaxed) {
