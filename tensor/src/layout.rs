@@ -28,6 +28,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Whether another one has the same shape, strides and start.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.strides() == other.strides() && self.offset == other.offset
+    }
+
     /// The row-major layout of a shape: the last axis has stride 1.
     ///
     /// # Errors

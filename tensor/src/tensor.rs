@@ -20,12 +20,12 @@ use crate::{Element, Error, Layout, Result, Shape, element::Cast, error::or_pani
 /// ```
 #[derive(Clone)]
 pub struct Tensor<T> {
-    storage: Arc<Storage<T>>,
-    layout: Layout,
+    pub(crate) storage: Arc<Storage<T>>,
+    pub(crate) layout: Layout,
 }
 
 /// The elements, which know where their memory goes when nobody needs them any more.
-struct Storage<T> {
+pub(crate) struct Storage<T> {
     values: Vec<T>,
     recycle: fn(Vec<T>),
 }
@@ -153,11 +153,12 @@ impl<T: Element> Tensor<T> {
 
     /// [`Tensor::as_mut_slice`] for operations that return errors, in the name of `op`.
     pub(crate) fn try_as_mut_slice(&mut self, op: &'static str) -> Result<&mut [T]> {
-        if !self.is_contiguous() || Arc::get_mut(&mut self.storage).is_none() {
+        if !self.is_contiguous() || Arc::strong_count(&self.storage) > 1 {
             *self = Self::computed(self.try_to_vec(op)?, *self.shape());
         }
         let (start, length) = (self.layout.offset(), self.numel());
-        // The branch above made the storage ours alone, so `make_mut` copies nothing.
+        // The branch above made the storage ours alone, so `make_mut` copies no elements. Where there is
+        // an `Identity`, it moves them to a storage of which that one does not know.
         let storage = &mut Arc::make_mut(&mut self.storage).values;
         Ok(if length == 0 { &mut [] } else { &mut storage[start..start + length] })
     }

@@ -15,6 +15,7 @@ mod lstm_cell;
 mod node;
 mod options;
 mod packed;
+mod packed_weights;
 mod precision;
 pub mod recompute;
 mod regularise;

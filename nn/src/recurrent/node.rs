@@ -9,6 +9,7 @@ use refrain_tensor::{
 };
 
 use super::{
+    packed_weights::PackedWeights,
     precision::{Double, Operands, Precision, Same, computes_in_double},
     stack::Kind,
 };
@@ -52,19 +53,35 @@ pub(super) struct KeptLayer<T: Real> {
 }
 
 impl<T: Real> Sequence<T> {
-    /// Computes the values and records the node.
-    pub(crate) fn onto_tape<'t>(self, inputs: &[Var<'t, T>]) -> Result<Vec<Var<'t, T>>> {
+    /// Computes the values and records the node. Where nothing is recorded, the weights stay packed.
+    pub(crate) fn onto_tape<'t>(
+        self,
+        inputs: &[Var<'t, T>],
+        packed: Option<&PackedWeights<T>>,
+    ) -> Result<Vec<Var<'t, T>>> {
         if computes_in_double(self.sizes.input, self.sizes.hidden) {
-            return self.compute_in::<Double>(inputs);
+            return self.compute_in::<Double>(inputs, &[]);
         }
-        self.compute_in::<Same>(inputs)
+        if inputs.iter().any(Var::requires_grad) {
+            packed.inspect(|packed| packed.forget());
+            return self.compute_in::<Same>(inputs, &[]);
+        }
+        let parameters = 1..self.roles(self.layers * self.directions).ih;
+        let weights = inputs[parameters].iter().map(Var::value);
+        let pack = || self.packed(&Same::enter(inputs.iter().map(Var::value)));
+        let layers = packed.map(|packed| packed.of(weights, pack));
+        self.compute_in::<Same>(inputs, layers.as_deref().map_or(&[], Vec::as_slice))
     }
 
-    fn compute_in<'t, P: Precision<T>>(self, inputs: &[Var<'t, T>]) -> Result<Vec<Var<'t, T>>> {
+    fn compute_in<'t, P: Precision<T>>(
+        self,
+        inputs: &[Var<'t, T>],
+        packed: &[Layer<P::A>],
+    ) -> Result<Vec<Var<'t, T>>> {
         let values = P::enter(inputs.iter().map(Var::value));
         let masks = P::enter(self.masks.iter());
         let keep = inputs.iter().any(Var::requires_grad);
-        let Computed { top, h, c, kept } = self.forward::<P>(&values, &masks, &[], keep)?;
+        let Computed { top, h, c, kept } = self.forward::<P>(&values, &masks, packed, keep)?;
         let outputs = self.outputs(top, P::leave(h), P::leave(c))?;
         let shapes: Vec<Shape> = if keep { inputs.iter().map(|x| *x.shape()).collect() } else { Vec::new() };
         let (tape, kind) = (inputs[0].tape(), self.kind);

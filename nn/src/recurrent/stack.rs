@@ -14,6 +14,7 @@ use super::{
     cell_parameters::CellSizes,
     node::{Roles, Sequence},
     options::Options,
+    packed_weights::PackedWeights,
     precision::Precision,
     within::Budget,
 };
@@ -52,6 +53,7 @@ pub(crate) struct Stack<T: Real> {
     pub(crate) kind: Kind,
     pub(crate) options: Options,
     cells: Vec<CellParameters<T>>,
+    packed: PackedWeights<T>,
 }
 
 /// States of all layers and directions, `[layers · directions, batch, size]`; c for an LSTM alone.
@@ -90,7 +92,7 @@ impl<T: Real> Stack<T> {
                 cells.push(CellParameters::random(op, sizes, rng)?);
             }
         }
-        Ok(Self { kind, options, cells })
+        Ok(Self { kind, options, cells, packed: PackedWeights::default() })
     }
 
     /// The parameters of one layer in one direction.
@@ -159,8 +161,8 @@ impl<T: Real> Stack<T> {
             masks,
         };
         let values = match budget {
-            Some(budget) => sequence.onto_tape_within(budget, &inputs)?,
-            None => sequence.onto_tape(&inputs)?,
+            Some(budget) => sequence.onto_tape_within(budget, &inputs, &self.packed)?,
+            None => sequence.onto_tape(&inputs, Some(&self.packed))?,
         };
         let mut values = values.into_iter();
         match (values.next(), values.next()) {

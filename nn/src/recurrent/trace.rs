@@ -273,7 +273,7 @@ impl<'t, T: Real> Stack<T> {
             starts: start.is_some(),
             masks: Vec::new(),
         };
-        let mut values = step.onto_tape(&inputs)?.into_iter().skip(1);
+        let mut values = step.onto_tape(&inputs, None)?.into_iter().skip(1);
         let Some(h) = values.next() else { unreachable!("a sequence has a last state") };
         Ok(States { h, c: values.next() })
     }

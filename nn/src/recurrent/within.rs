@@ -11,6 +11,7 @@ use refrain_tensor::{
 
 use super::{
     node::{Computed, KeptLayer, Sequence},
+    packed_weights::PackedWeights,
     precision::{Double, Operands, Precision, Same, computes_in_double},
     recompute::{Action, Plan, StepCosts},
     stack::{Kind, Stack},
@@ -113,6 +114,7 @@ impl<T: Real> Sequence<T> {
         self,
         budget: Budget<'_>,
         inputs: &[Var<'t, T>],
+        packed: &PackedWeights<T>,
     ) -> Result<Vec<Var<'t, T>>> {
         let found = self.steps.count();
         if let Budget::Planned(plan) = budget
@@ -121,14 +123,14 @@ impl<T: Real> Sequence<T> {
             return Err(Error::PlannedSteps { op: self.kind.op(), planned: plan.steps(), found });
         }
         if !inputs.iter().any(Var::requires_grad) {
-            return self.onto_tape(inputs);
+            return self.onto_tape(inputs, Some(packed));
         }
         let plan = match budget {
             Budget::Bytes(budget) => self.plan(budget)?,
             Budget::Planned(plan) => plan.clone(),
         };
         if plan.keeps_all() {
-            return self.onto_tape(inputs);
+            return self.onto_tape(inputs, Some(packed));
         }
         if computes_in_double(self.sizes.input, self.sizes.hidden) {
             return self.compute_within::<Double>(plan, inputs);

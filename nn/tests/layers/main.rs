@@ -5,6 +5,7 @@ mod convolution;
 mod convolution_refusals;
 mod costs;
 mod gradients;
+mod inference;
 mod pytorch_values;
 mod recurrent;
 mod refusals;
