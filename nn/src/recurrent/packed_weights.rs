@@ -8,8 +8,8 @@ use std::{
 use refrain_tensor::{Identity, Real, Tensor, kernels::recurrent::Layer};
 
 /// The packed weights of a stack, for as long as the weights stay as they are. To pack them takes a
-/// twentieth of a sweep over two thousand rows, and most of a short one. A pass that trains gives them
-/// up: the weights are about to change.
+/// part of every pass that is the larger the fewer rows there are. A pass that trains gives them up: the
+/// weights are about to change.
 pub(crate) struct PackedWeights<T: Real>(Mutex<Option<Kept<T>>>);
 
 struct Kept<T: Real> {

@@ -13,7 +13,8 @@ fn inferred(layer: &LSTM<f32>, x: &Tensor<f32>) -> Vec<f32> {
 
 /// A layer of its own with the weights of another, which has packed nothing yet.
 fn fresh(layer: &LSTM<f32>) -> LSTM<f32> {
-    let mut other = LSTM::builder(20, 30).num_layers(2).build(&mut Xoshiro256PlusPlus::seed_from_u64(9)).unwrap();
+    let mut other =
+        LSTM::builder(20, 30).num_layers(2).build(&mut Xoshiro256PlusPlus::seed_from_u64(9)).unwrap();
     StateDict::of(layer).load_into(&mut other).unwrap();
     other
 }

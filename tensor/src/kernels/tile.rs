@@ -18,6 +18,10 @@ use super::{panels::Panels, simd::Simd, soon::Soon};
 /// The bytes of a cache line.
 const LINE: usize = 64;
 
+/// How many columns of a left operand ahead of the one in use are asked for: they are too far from each
+/// other for the processor to see what comes next.
+const COLUMNS_AHEAD: usize = 32;
+
 /// Room for the vectors of two tiles.
 const ROOM: usize = 48;
 
@@ -302,8 +306,12 @@ impl<T: crate::Real> Product<T> {
                             let passing = soon.ask(s, places);
                             places -= passing;
                             for _ in 0..passing {
-                                s.prefetch(ahead);
-                                ahead = ahead.wrapping_add(LINE / size_of::<T>());
+                                if COLUMNS {
+                                    s.prefetch_now(a.wrapping_add(R - 1 + COLUMNS_AHEAD * left.step));
+                                } else {
+                                    s.prefetch(ahead);
+                                    ahead = ahead.wrapping_add(LINE / size_of::<T>());
+                                }
                                 let mut row = [s.splat(T::ZERO); V];
                                 for (y, &offset) in row.iter_mut().zip(&offsets) {
                                     *y = s.load(b.add(offset));
