@@ -35,6 +35,7 @@ impl<T: Real> PackedWeights<T> {
         if let Some(kept) = kept.as_ref().filter(unchanged) {
             return Arc::clone(&kept.layers);
         }
+        *kept = None;
         let layers = Arc::new(pack());
         *kept = Some(Kept { of: weights.map(Identity::of).collect(), layers: Arc::clone(&layers) });
         layers
@@ -62,5 +63,32 @@ impl<T: Real> Clone for PackedWeights<T> {
 impl<T: Real> fmt::Debug for PackedWeights<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PackedWeights")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_packed_once_until_they_change() {
+        let packed = PackedWeights::<f32>::default();
+        let mut weights = [Tensor::ones([2, 3]).unwrap(), Tensor::ones([3]).unwrap()];
+        let mut times = 0;
+        let mut ask = |weights: &[Tensor<f32>], packed: &PackedWeights<f32>| {
+            packed.of(weights.iter(), || {
+                times += 1;
+                Vec::new()
+            });
+            times
+        };
+        assert_eq!([ask(&weights, &packed), ask(&weights.clone(), &packed)], [1, 1]);
+        weights[1].as_mut_slice()[0] = 2.0;
+        assert_eq!([ask(&weights, &packed), ask(&weights, &packed)], [2, 2]);
+        // Others of equal values, and fewer.
+        let others = [weights[0].map(|x| x), weights[1].clone()];
+        assert_eq!([ask(&others, &packed), ask(&others[..1], &packed)], [3, 4]);
+        packed.forget();
+        assert_eq!([ask(&others[..1], &packed), ask(&others[..1], &packed.clone())], [5, 6]);
     }
 }

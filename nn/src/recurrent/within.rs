@@ -132,6 +132,7 @@ impl<T: Real> Sequence<T> {
         if plan.keeps_all() {
             return self.onto_tape(inputs, Some(packed));
         }
+        packed.forget();
         if computes_in_double(self.sizes.input, self.sizes.hidden) {
             return self.compute_within::<Double>(plan, inputs);
         }

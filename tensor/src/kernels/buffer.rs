@@ -40,6 +40,7 @@ impl<T> Block<T> {
     /// # Panics
     /// Where so many numbers exceed the address space.
     fn new(capacity: usize) -> Self {
+        const { assert!(size_of::<T>() > 0, "a number takes room") };
         if capacity == 0 {
             return Self { start: NonNull::dangling(), capacity };
         }

@@ -6,6 +6,8 @@ use super::simd::Simd;
 
 /// What will be needed when the sums are there: cache lines, asked for some at a time while the sums are
 /// computed. All at once would keep the product's own operands waiting.
+///
+/// The list of lines outlives the product that it is given to.
 #[derive(Clone, Copy)]
 pub(crate) struct Soon {
     lines: *const usize,

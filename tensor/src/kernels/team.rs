@@ -5,8 +5,8 @@
 //! again. Where jobs follow each other it stays awake, and the system's scheduler, which moves
 //! threads to idle cores only if they run, sees that caller and helper want a core each.
 //!
-//! The caller never depends on a helper: pieces are taken from a counter by whoever comes first, and
-//! if no helper comes, the caller does them all. Helpers are threads of the team's own, started at
+//! The caller never depends on a helper: it takes pieces from the first one on, helpers from the last
+//! one back, and if no helper comes, the caller does them all. Helpers are threads of the team's own, started at
 //! the first job, because to call one must not allocate.
 
 #![allow(unsafe_code)] // a job lives on the caller's stack, and helpers reach it through a pointer
@@ -114,7 +114,7 @@ static TEAM: Team = Team {
 struct Team {
     /// Whether a caller has the team.
     busy: AtomicBool,
-    /// The number of the job, how many pieces it has, and how many of them are taken.
+    /// A [`Ticket`]: the number of the job, and its pieces that nobody has taken.
     ticket: AtomicU64,
     /// Written by the caller that has the team, before it publishes a ticket; read by who has taken
     /// a piece, whose end the caller awaits.
@@ -161,6 +161,7 @@ enum End {
 
 impl Ticket {
     fn new(number: u64, pieces: usize) -> Self {
+        debug_assert!(pieces <= MOST_PIECES);
         Self(number << 32 | pieces as u64)
     }
 

@@ -70,7 +70,8 @@ pub(crate) struct Right<T> {
     pub(crate) start: *const T,
     pub(crate) step: usize,
     pub(crate) panel_step: usize,
-    /// What will be needed next: a cache line of it is asked for with each place.
+    /// What will be needed next: a cache line of it is asked for with each place. Where the left operand
+    /// has columns, these are asked for instead.
     pub(crate) ahead: *const T,
 }
 
@@ -218,7 +219,7 @@ impl<T: crate::Real> Product<T> {
     ///
     /// # Safety
     /// The operands and `from` can be read and `to` written where they say, for all rows; there are
-    /// at most [`most_rows`] of them.
+    /// at most [`most_rows`] of them. The list of what is needed soon is there.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
         debug_assert!(

@@ -39,7 +39,7 @@ pub struct Backward<'a, T> {
     pub x: &'a [T],
     /// The initial states.
     pub start: Start<'a, T>,
-    /// The states that forward wrote: a matrix of N rows, in `columns`.
+    /// The states that forward wrote, as it wrote them: a matrix of N rows, in `columns`.
     pub h: &'a [T],
     /// The gradient of `h`.
     pub dh: &'a [T],

@@ -109,20 +109,24 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 after: (first < going_on).then_some(after.first + first),
             }
         });
-        // What forward kept, and the place of the gradients.
-        let of = |row: usize| groups.iter().find(|group| row < group.row + group.rows).unwrap_or(&groups[2]);
-        far.find::<S, _>((rows.first, rows.count), 2, |row| {
-            let group = of(rows.first + row);
-            let units = self.units(group, (rows.first + row - group.row, 0));
-            let state = if A::CARRIES { units.h_before } else { units.h };
-            let gates = (0..A::GRADIENTS).map(move |gate| units.gate(gate).cast_const());
-            gates.chain([state]).chain(A::CELL.then_some(units.c_before))
-        });
-        let far = &*far;
         match self.hr.filter(|_| A::CELL) {
-            None => self.shared_panels(self.hh, |panels| {
-                groups.iter().for_each(|group| self.states(group, panels.clone(), far));
-            }),
+            None => {
+                // What forward kept, and the place of the gradients.
+                let of = |row: usize| {
+                    groups.iter().find(|group| row < group.row + group.rows).unwrap_or(&groups[2])
+                };
+                far.find::<S, _>((rows.first, rows.count), 2, |row| {
+                    let group = of(rows.first + row);
+                    let units = self.units(group, (rows.first + row - group.row, 0));
+                    let state = if A::CARRIES { units.h_before } else { units.h };
+                    let gates = (0..A::GRADIENTS).map(move |gate| units.gate(gate).cast_const());
+                    gates.chain([state]).chain(A::CELL.then_some(units.c_before))
+                });
+                let far = &*far;
+                self.shared_panels(self.hh, |panels| {
+                    groups.iter().for_each(|group| self.states(group, panels.clone(), far));
+                });
+            }
             Some(hr) => {
                 self.shared_panels(self.hh, |panels| {
                     groups.iter().for_each(|group| self.projected_states(group, panels.clone()));
@@ -230,8 +234,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             };
             if group.after.is_none() {
                 let last = self.carried_h.wrapping_add((group.sequence + first) * state + column);
-                for (row, column) in (0..count).flat_map(|r| (0..state - column).map(move |c| (r, c))) {
-                    // SAFETY: the same rows and columns.
+                let columns = (state - column).min(panels.len() * 2 * S::LANES);
+                for (row, column) in (0..count).flat_map(|r| (0..columns).map(move |c| (r, c))) {
+                    // SAFETY: the same rows, and those of the panels' columns that there are.
                     unsafe {
                         let sum = d_state.add(row * state + column);
                         *sum = *sum + *last.add(row * state + column);

@@ -24,6 +24,10 @@ use crate::{
 /// Rows of a step for which a panel of W_ih is read at the speed of the tile.
 const ENOUGH_ROWS: usize = 4;
 
+/// Bytes of W_ih and W_hh that a block of units reads for each tile, up to which they and those of the
+/// next block stay in the second cache, beside the rows.
+const BLOCK_BYTES: usize = 256 << 10;
+
 /// What a sweep needs beside the weights.
 pub struct Forward<'a, T> {
     /// Which rows are which.
@@ -138,8 +142,11 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             c: c.start(),
             unprojected: unprojected.start(),
             pieces: plan.pieces,
-            // Enough rows a step make good use of W_ih; few make better use of it together.
-            in_one: !A::APART && batch / plan.parts.len() >= ENOUGH_ROWS,
+            // Enough rows a step make good use of W_ih; few make better use of it together, and so does
+            // what fills the second cache.
+            in_one: !A::APART
+                && batch / plan.parts.len() >= ENOUGH_ROWS
+                && A::WIDTH * (sizes.input + sizes.state) * size_of::<S::V>() <= BLOCK_BYTES,
         };
         parallel::share(plan.parts.len(), |part| run.part(plan.parts[part].clone()));
         // SAFETY: the parts cover all sequences, and each wrote the numbers of all its rows.

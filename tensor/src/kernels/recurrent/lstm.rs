@@ -67,7 +67,8 @@ impl Arithmetic for LongShortTermMemory {
         });
         // SAFETY: the caller's.
         let h = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].h, units[k].lanes) });
-        // tanh c' is h' / o; where o is 0, so is h', and whatever tanh c' is gets multiplied by o.
+        // tanh c' is h' / o. Where o is 0 or subnormal, so is h', and the quotient is coarse; but whatever
+        // it is gets multiplied by o. The order matters to `max`: o may be NaN.
         let least = s.splat(Float::min_positive_value());
         let of_c = all!(k < N => s.div(h[k], s.max(least, o[k])));
         let c_before =

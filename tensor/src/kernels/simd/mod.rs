@@ -69,6 +69,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn prefetch_now(self, place: *const Self::T) {
         let _ = place;
     }
+
     /// Asks for a cache line that will be needed soon. Any address will do.
     #[inline(always)]
     fn prefetch(self, place: *const Self::T) {
