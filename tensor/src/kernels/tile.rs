@@ -18,8 +18,7 @@ use super::{panels::Panels, simd::Simd, soon::Soon};
 /// The bytes of a cache line.
 const LINE: usize = 64;
 
-/// How many columns of a left operand ahead of the one in use are asked for: they are too far from each
-/// other for the processor to see what comes next.
+/// So many columns of a left operand ahead are asked for: no prefetcher follows steps so large.
 const COLUMNS_AHEAD: usize = 32;
 
 /// Room for the vectors of two tiles.
