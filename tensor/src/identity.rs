@@ -7,8 +7,8 @@ use std::{
 
 use crate::{Layout, Tensor, tensor::Storage};
 
-/// Remembers a tensor without keeping its elements: to tell whether another one has the same elements
-/// without looking at them, as what was computed from them is right for.
+/// Remembers a tensor without keeping its elements: it tells whether another one has the same elements,
+/// without looking at them, and so whether what was computed from the first is right for the second.
 ///
 /// ```
 /// use refrain_tensor::{Identity, Tensor};

@@ -21,7 +21,7 @@ use super::{
 };
 
 /// The bytes of a cache line, and of the widest vector.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 /// The bytes of a huge page.
 const HUGE_PAGE: usize = 2 << 20;
 

@@ -5,7 +5,10 @@
 
 use std::mem::MaybeUninit;
 
-use super::{buffer::Buffer, matrix::Matrix};
+use super::{
+    buffer::{Buffer, LINE},
+    matrix::Matrix,
+};
 use crate::{Real, parallel};
 
 /// A matrix of `depth` rows in panels of `width` columns, the last one filled up with zeros.
@@ -15,9 +18,6 @@ pub(crate) struct Panels<T: Real> {
     width: usize,
     count: usize,
 }
-
-/// The bytes of a cache line, and of the widest vector.
-const LINE: usize = 64;
 
 impl<T: Real> Panels<T> {
     /// Packs the columns that `column(panel, place)` names for each place of a panel; `None` is a

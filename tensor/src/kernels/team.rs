@@ -6,8 +6,8 @@
 //! threads to idle cores only if they run, sees that caller and helper want a core each.
 //!
 //! The caller never depends on a helper: it takes pieces from the first one on, helpers from the last
-//! one back, and if no helper comes, the caller does them all. Helpers are threads of the team's own, started at
-//! the first job, because to call one must not allocate.
+//! one back, and if no helper comes, the caller does them all. Helpers are threads of the team's own,
+//! started at the first job, because to call one must not allocate.
 
 #![allow(unsafe_code)] // a job lives on the caller's stack, and helpers reach it through a pointer
 

@@ -13,10 +13,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::{panels::Panels, simd::Simd, soon::Soon};
-
-/// The bytes of a cache line.
-const LINE: usize = 64;
+use super::{buffer::LINE, panels::Panels, simd::Simd, soon::Soon};
 
 /// So many columns of a left operand ahead are asked for: no prefetcher follows steps so large.
 const COLUMNS_AHEAD: usize = 32;

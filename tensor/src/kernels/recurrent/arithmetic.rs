@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use crate::kernels::simd::Simd;
+use crate::kernels::{functions::all, simd::Simd};
 
 /// The most gates of a cell.
 pub(super) const GATES: usize = 4;
@@ -133,6 +133,19 @@ pub(super) unsafe fn keep<S: Simd, const N: usize, const WHOLE: bool>(
             unsafe { store::<S, WHOLE>(s, units.gate(gate), units.lanes, kept) };
         }
     }
+}
+
+/// What [`keep`] left.
+///
+/// # Safety
+/// These are places of the units.
+#[inline(always)]
+pub(super) unsafe fn kept<S: Simd, const N: usize, const WHOLE: bool>(
+    s: S,
+    units: &[BackwardUnits<S::T>; N],
+) -> [[S::V; N]; GATES] {
+    // SAFETY: the caller's.
+    all!(gate < GATES => all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].gate(gate), units[k].lanes) }))
 }
 
 /// Where the numbers of one vector of units lie on the way back.

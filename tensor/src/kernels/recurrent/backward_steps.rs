@@ -112,16 +112,14 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         match self.hr.filter(|_| A::CELL) {
             None => {
                 // What forward kept, and the place of the gradients.
-                let of = |row: usize| {
-                    groups.iter().find(|group| row < group.row + group.rows).unwrap_or(&groups[2])
-                };
-                far.find::<S, _>((rows.first, rows.count), 2, |row| {
-                    let group = of(rows.first + row);
-                    let units = self.units(group, (rows.first + row - group.row, 0));
+                let places = groups.iter().flat_map(|group| (0..group.rows).map(move |row| (group, row)));
+                let places = places.flat_map(|(group, row)| {
+                    let units = self.units(group, (row, 0));
                     let state = if A::CARRIES { units.h_before } else { units.h };
                     let gates = (0..A::GRADIENTS).map(move |gate| units.gate(gate).cast_const());
                     gates.chain([state]).chain(A::CELL.then_some(units.c_before))
                 });
+                far.find::<S>((rows.first, rows.count), 2, places);
                 let far = &*far;
                 self.shared_panels(self.hh, |panels| {
                     groups.iter().for_each(|group| self.states(group, panels.clone(), far));

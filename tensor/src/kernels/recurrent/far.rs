@@ -24,18 +24,18 @@ impl Far {
         Self { lines: Vec::new(), first_row: 0, rows: 0, wanted: numbers >= NEAR }
     }
 
-    /// Finds the lines of a step: `vectors` vectors from each of the places of a row, of which all rows
-    /// have as many.
-    pub(super) fn find<S: Simd, I: Iterator<Item = *const S::T>>(
+    /// Finds the lines of a step: `vectors` vectors from each of the places of its rows, row after row,
+    /// of which all rows have as many.
+    pub(super) fn find<S: Simd>(
         &mut self,
         (first_row, rows): (usize, usize),
         vectors: usize,
-        places: impl Fn(usize) -> I,
+        places: impl Iterator<Item = *const S::T>,
     ) {
         if self.wanted {
             self.lines.clear();
             (self.first_row, self.rows) = (first_row, rows);
-            for place in (0..rows).flat_map(places) {
+            for place in places {
                 self.lines.extend((0..vectors).map(|vector| place.addr() + vector * size_of::<S::V>()));
             }
         }

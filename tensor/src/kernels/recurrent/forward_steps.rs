@@ -206,12 +206,13 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let (old, new) = self.tiles(rows, before, sequence);
         // What is kept for the way back, but for what W_ih x has just been written to.
         let gates = if self.in_one { 0..A::KEPT } else { A::GATES..A::KEPT };
-        far.find::<S, _>((rows.first, rows.count), A::GROUPS, |row| {
-            let (tile, row) = if row < old.rows { (&old, row) } else { (&new, row - old.rows) };
+        let places = [&old, &new].into_iter().flat_map(|tile| (0..tile.rows).map(move |row| (tile, row)));
+        let places = places.flat_map(|(tile, row)| {
             let units = self.units(tile, &(0..1), Place { row, vector: 0, index: 0 });
             let gates = gates.clone().map(move |gate| units.gate(gate).cast_const());
             gates.chain([units.h.cast_const()]).chain(A::CELL.then_some(units.c.cast_const()))
         });
+        far.find::<S>((rows.first, rows.count), A::GROUPS, places);
         let far = &*far;
         self.shared(self.blocks(), |blocks| {
             self.rows(old, blocks.clone(), far);

@@ -7,7 +7,8 @@
 #![allow(unsafe_code)] // vectors read and write through pointers
 
 use super::arithmetic::{
-    Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, load, load_or_zero, of_sigmoid, of_tanh, store,
+    Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, kept, load, load_or_zero, of_sigmoid, of_tanh,
+    store,
 };
 use crate::{
     Number,
@@ -63,10 +64,8 @@ impl Arithmetic for GatedUnit {
         dh: [S::V; N],
         units: &[BackwardUnits<S::T>; N],
     ) {
-        let [r, z, n, q] = all!(gate < GATES => {
-            // SAFETY: the caller's.
-            all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].gate(gate), units[k].lanes) })
-        });
+        // SAFETY: the caller's.
+        let [r, z, n, q] = unsafe { kept::<S, N, WHOLE>(s, units) };
         let h_before =
             // SAFETY: the caller's.
             all!(k < N => unsafe { load_or_zero::<S, WHOLE>(s, units[k].h_before, units[k].lanes) });

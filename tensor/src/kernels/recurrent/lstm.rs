@@ -9,7 +9,8 @@
 use num_traits::Float;
 
 use super::arithmetic::{
-    Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, load, load_or_zero, of_sigmoid, of_tanh, store,
+    Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, kept, load, load_or_zero, of_sigmoid, of_tanh,
+    store,
 };
 use crate::kernels::{
     functions::{all, sigmoid, tanh},
@@ -61,10 +62,8 @@ impl Arithmetic for LongShortTermMemory {
         dh: [S::V; N],
         units: &[BackwardUnits<S::T>; N],
     ) {
-        let [i, f, g, o] = all!(gate < GATES => {
-            // SAFETY: the caller's.
-            all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].gate(gate), units[k].lanes) })
-        });
+        // SAFETY: the caller's.
+        let [i, f, g, o] = unsafe { kept::<S, N, WHOLE>(s, units) };
         // SAFETY: the caller's.
         let h = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].h, units[k].lanes) });
         // tanh c' is h' / o. Where o is 0 or subnormal, so is h', and the quotient is coarse; but whatever

@@ -2,10 +2,11 @@
 
 #![allow(unsafe_code)] // memory is not set to 0 before it is written
 
-use crate::{Real, kernels::buffer::Buffer};
+use crate::{
+    Real,
+    kernels::buffer::{Buffer, LINE},
+};
 
-/// The bytes of a cache line.
-const LINE: usize = 64;
 /// Rows this many bytes apart compete for the same few places of the first cache.
 const SAME_PLACES: usize = 4096;
 
