@@ -1,55 +1,72 @@
 //! Asking for memory while a product is computed.
 
-#![allow(unsafe_code)] // a list that a tile walks through with a pointer
+use super::{buffer::LINE, simd::Simd};
 
-use super::simd::Simd;
-
-/// What will be needed when the sums are there: cache lines, asked for some at a time while the sums are
-/// computed. All at once would keep the product's own operands waiting.
-///
-/// The list of lines outlives the product that it is given to.
+/// Cache lines that a tile will need in each of its rows.
 #[derive(Clone, Copy)]
-pub(crate) struct Soon {
-    lines: *const usize,
-    count: usize,
-    /// Bytes that are added to each address.
-    offset: usize,
+pub(crate) struct Lines {
+    /// Where the first row has them, from one row to the next, and how much of a row, in bytes.
+    start: usize,
+    step: usize,
+    length: usize,
+}
+
+impl Lines {
+    /// Those of `numbers` numbers from `start` on, in rows `step` numbers apart. Any address will do.
+    #[inline(always)]
+    pub(crate) fn of<T>(start: *const T, step: usize, numbers: usize) -> Self {
+        let bytes = |numbers: usize| numbers * size_of::<T>();
+        Self { start: start.addr(), step: bytes(step), length: bytes(numbers) }
+    }
+}
+
+/// What will be needed when the sums are there: cache lines, asked for some rows at a time while the
+/// sums are computed. All at once would keep the product's own operands waiting.
+#[derive(Clone, Copy)]
+pub(crate) struct Soon<'a> {
+    lines: &'a [Lines],
+    /// The next row, and where they end.
+    row: usize,
+    rows: usize,
+    /// How many rows are asked for at once.
     at_once: usize,
 }
 
-/// How many places of the sums pass from some lines to the next.
+/// How many places of the sums pass from some rows to the next.
 const PASSING: usize = 64;
 
-impl Soon {
+impl<'a> Soon<'a> {
     /// Nothing.
     #[inline(always)]
     pub(crate) fn nothing() -> Self {
-        Self { lines: std::ptr::null(), count: 0, offset: 0, at_once: 0 }
+        Self { lines: &[], row: 0, rows: 0, at_once: 0 }
     }
 
-    /// The lines at these addresses, `offset` bytes further, in the course of a product so deep.
+    /// These lines of `rows` rows, in the course of a product so deep.
     #[inline(always)]
-    pub(crate) fn lines(lines: &[usize], offset: usize, depth: usize) -> Self {
-        let at_once = (lines.len() * PASSING).div_ceil(depth.max(1));
-        Self { lines: lines.as_ptr(), count: lines.len(), offset, at_once }
+    pub(crate) fn lines(lines: &'a [Lines], rows: usize, depth: usize) -> Self {
+        let rows = if lines.is_empty() { 0 } else { rows };
+        Self { lines, row: 0, rows, at_once: (rows * PASSING).div_ceil(depth.max(1)) }
     }
 
     /// Asks for some of what is left. Returns how many of `places` pass before the next time.
-    ///
-    /// # Safety
-    /// The addresses are still there to be read.
     #[inline(always)]
-    pub(crate) unsafe fn ask<S: Simd>(&mut self, s: S, places: usize) -> usize {
-        if self.count == 0 {
+    pub(crate) fn ask<S: Simd>(&mut self, s: S, places: usize) -> usize {
+        if self.row == self.rows {
             return places;
         }
-        let now = self.at_once.min(self.count);
-        for k in 0..now {
-            // SAFETY: one of the addresses that are left, the caller's.
-            let line = unsafe { *self.lines.add(k) } + self.offset;
-            s.prefetch_now(std::ptr::without_provenance(line));
+        let end = self.rows.min(self.row + self.at_once);
+        for row in self.row..end {
+            for &Lines { start, step, length } in self.lines {
+                let start = start.wrapping_add(row * step);
+                let (mut line, end) = (start & !(LINE - 1), start.wrapping_add(length));
+                while line < end {
+                    s.prefetch_now(std::ptr::without_provenance(line));
+                    line += LINE;
+                }
+            }
         }
-        (self.lines, self.count) = (self.lines.wrapping_add(now), self.count - now);
+        self.row = end;
         places.min(PASSING)
     }
 }

@@ -153,14 +153,14 @@ pub(crate) fn into_room<S: Simd>(
 
 /// A tile of some rows with one panel, or of one row with [`panels_a_row`] panels.
 #[derive(Clone, Copy)]
-pub(crate) struct Product<T> {
+pub(crate) struct Product<'a, T> {
     pub(crate) rows: usize,
     pub(crate) vectors: usize,
     pub(crate) panels: usize,
     /// What is added up, one after the other: W_ih x and then W_hh h, for example.
     pub(crate) terms: [Term<T>; 2],
     /// What will be needed then.
-    pub(crate) soon: Soon,
+    pub(crate) soon: Soon<'a>,
 }
 
 /// One product of a left and a right operand.
@@ -199,7 +199,7 @@ impl<T: crate::Real> Term<T> {
     }
 }
 
-impl<T: crate::Real> Product<T> {
+impl<T: crate::Real> Product<'_, T> {
     /// The tile at `place` among those that go through these panels one after another.
     #[inline(always)]
     pub(crate) fn of_panels<S: Simd<T = T>>(
@@ -215,7 +215,7 @@ impl<T: crate::Real> Product<T> {
     ///
     /// # Safety
     /// The operands and `from` can be read and `to` written where they say, for all rows; there are
-    /// at most [`most_rows`] of them. The list of what is needed soon is there.
+    /// at most [`most_rows`] of them.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
         debug_assert!(

@@ -6,6 +6,7 @@ use super::{
     Cell, Columns, Kept, Sizes, Start, Steps, Weights,
     arithmetic::Arithmetic,
     backward_steps::Run,
+    far::is_far,
     gru::GatedUnit,
     lstm::LongShortTermMemory,
     plan::Plan,
@@ -186,6 +187,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             h_0: h_0.as_mut_ptr(),
             d_state: d_state.start(),
             pieces: plan.pieces,
+            far: is_far((A::GRADIENTS + 2) * rows * hidden),
         };
         parallel::share(plan.parts.len(), |part| run.part(plan.parts[part].clone()));
         // SAFETY: the parts cover all sequences, and each wrote the numbers of all its rows.

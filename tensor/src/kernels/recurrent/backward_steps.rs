@@ -16,7 +16,7 @@ use crate::{
         functions::all,
         panels::Panels,
         simd::Simd,
-        soon::Soon,
+        soon::{Lines, Soon},
         tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
     },
     parallel,
@@ -42,6 +42,8 @@ pub(super) struct Run<'a, S: Simd, A> {
     /// The gradients of the states, [N, S], where there is a projection.
     pub(super) d_state: *mut S::T,
     pub(super) pieces: usize,
+    /// Whether tiles ask ahead for what is far away.
+    pub(super) far: bool,
 }
 
 // SAFETY: what the pointers point to is written by each part in rows of its sequences, and by each
@@ -82,19 +84,18 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             Rows { first: rows.start + sequences.start, count }
         };
         let mut after = Rows { first: 0, count: 0 };
-        let mut far = Far::of_sweep((A::GRADIENTS + 2) * steps.rows() * self.sweep.sizes.hidden);
         for k in (0..steps.count()).rev() {
             let rows = rows_of(k);
             let before = if k == 0 { Rows { first: 0, count: 0 } } else { rows_of(k - 1) };
             if rows.count > 0 {
-                self.step(rows, before, after, sequences.start, &mut far);
+                self.step(rows, before, after, sequences.start);
             }
             after = rows;
         }
     }
 
     /// One step: the rows of each kind, then what reaches the initial states.
-    fn step(&self, rows: Rows, before: Rows, after: Rows, sequence: usize, far: &mut Far) {
+    fn step(&self, rows: Rows, before: Rows, after: Rows, sequence: usize) {
         // Sequences that have a step before come first, and so do those that have one after.
         let (old, going_on) = (before.count.min(rows.count), after.count.min(rows.count));
         let mut bounds = [0, old.min(going_on), old.max(going_on), rows.count];
@@ -111,18 +112,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         });
         match self.hr.filter(|_| A::CELL) {
             None => {
-                // What forward kept, and the place of the gradients.
-                let places = groups.iter().flat_map(|group| (0..group.rows).map(move |row| (group, row)));
-                let places = places.flat_map(|(group, row)| {
-                    let units = self.units(group, (row, 0));
-                    let state = if A::CARRIES { units.h_before } else { units.h };
-                    let gates = (0..A::GRADIENTS).map(move |gate| units.gate(gate).cast_const());
-                    gates.chain([state]).chain(A::CELL.then_some(units.c_before))
-                });
-                far.find::<S>((rows.first, rows.count), 2, places);
-                let far = &*far;
                 self.shared_panels(self.hh, |panels| {
-                    groups.iter().for_each(|group| self.states(group, panels.clone(), far));
+                    groups.iter().for_each(|group| self.states(group, panels.clone()));
                 });
             }
             Some(hr) => {
@@ -169,7 +160,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         (first, count): (usize, usize),
         panels: &Range<usize>,
         (from, to): (&Grid<*const S::T>, &Grid<*mut S::T>),
-        soon: Soon,
+        soon: Soon<'_>,
     ) {
         let terms = row.map_or([Term::none(); 2], |row| {
             let step = self.gates_step();
@@ -191,10 +182,10 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
 
     /// The gradients of the states of some rows: of the output, and what comes back through W_hh from the
     /// step after. From them those of the gates' arguments.
-    fn states(&self, group: &Group, panels: Range<usize>, far: &Far) {
-        self.count_through_weights(group, &panels);
+    fn states(&self, group: &Group, all: Range<usize>) {
+        self.count_through_weights(group, &all);
         let Sizes { state, .. } = self.sweep.sizes;
-        cover::<S>((2, 1), panels, (group.rows, self.gates_step()), |panels, first, count| {
+        cover::<S>((2, 1), all.clone(), (group.rows, self.gates_step()), |panels, first, count| {
             self.s.vectorize(
                 #[inline(always)]
                 || {
@@ -203,7 +194,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                     let (dh, width) = self.output_gradient(group.row + first, column);
                     let from = Grid::of_rows(dh, width, state - column);
                     let to = into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2));
-                    let soon = far.soon::<S::T>((group.row + first, count), column, self.hh.depth());
+                    let far = self.far_away(group, first, (&panels, &all));
+                    let soon = far.soon(count, self.hh.depth());
                     // What goes past the weights, or came in at the end of the sequence.
                     let carries = A::CARRIES || group.after.is_none();
                     // SAFETY: the rows are of this part and the lanes end with the state.
@@ -214,6 +206,38 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 },
             );
         });
+    }
+
+    /// What a tile from the `first` row of a group on needs from far away: what forward kept, in whose
+    /// place the gradients go, and what the next tile of these sequences starts from, be it that of the
+    /// next panels or, after all, that of the step before.
+    #[inline(always)]
+    fn far_away(&self, group: &Group, first: usize, (panels, all): (&Range<usize>, &Range<usize>)) -> Far {
+        let mut far = Far::nothing();
+        if !self.far {
+            return far;
+        }
+        let width = 2 * S::LANES;
+        let units = self.units(group, (first, panels.start * width));
+        let lines = |start, step| Lines::of(start, step, panels.len() * width);
+        for gate in 0..A::GRADIENTS {
+            far = far.and(lines(units.gate(gate).cast_const(), self.gates_step()));
+        }
+        let h_step = self.sweep.columns.width;
+        far = far.and(lines(if A::CARRIES { units.h_before } else { units.h }, h_step));
+        if A::CELL {
+            far = far.and(lines(units.c_before, self.sweep.sizes.hidden));
+        }
+        let next = if panels.end < all.end {
+            Some((group.row, panels.end))
+        } else {
+            group.before.map(|before| (before, all.start))
+        };
+        if let Some((row, panel)) = next {
+            let (start, step) = self.output_gradient(row + first, panel * width);
+            far = far.and(lines(start, step));
+        }
+        far
     }
 
     /// The gradients of the projected states of some rows.

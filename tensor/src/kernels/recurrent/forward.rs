@@ -5,6 +5,7 @@
 use super::{
     Cell, Columns, Layer, Start, Steps,
     arithmetic::Arithmetic,
+    far::is_far,
     forward_steps::Run,
     gru::GatedUnit,
     lstm::LongShortTermMemory,
@@ -142,6 +143,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             c: c.start(),
             unprojected: unprojected.start(),
             pieces: plan.pieces,
+            far: is_far(rows * hidden),
             // Enough rows a step make good use of W_ih; few make better use of it together, and so does
             // what fills the second cache.
             in_one: !A::APART

@@ -4,13 +4,7 @@
 
 use std::ops::Range;
 
-use super::{
-    Forward, Layer, Start,
-    arithmetic::{Arithmetic, Place},
-    far::Far,
-    forward::Output,
-    rows::row_step,
-};
+use super::{Forward, Layer, Start, arithmetic::Arithmetic, forward::Output, rows::row_step};
 use crate::{
     Number,
     kernels::{buffer::Buffer, simd::Simd, tile::most_rows},
@@ -31,6 +25,8 @@ pub(super) struct Run<'a, S: Simd, A> {
     pub(super) pieces: usize,
     /// Whether W_ih x is added in the tile of a step, and not computed for many steps before.
     pub(super) in_one: bool,
+    /// Whether tiles ask ahead for what is far away.
+    pub(super) far: bool,
 }
 
 // SAFETY: what the pointers point to is written by each part in rows of its sequences, and by each
@@ -86,7 +82,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// Whether the gates become the states in place, as those of a simple cell do.
-    const IN_PLACE: bool = A::KEPT == 0;
+    pub(super) const IN_PLACE: bool = A::KEPT == 0;
 
     /// All steps of some sequences.
     pub(super) fn part(&self, sequences: Range<usize>) {
@@ -106,7 +102,6 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let mut buffer = Buffer::<S::T>::with_room(room);
         let mut chunk = Vec::with_capacity(steps_a_chunk);
         let mut before: Option<Rows<S::T>> = None;
-        let mut far = Far::of_sweep(if self.sweep.keep { A::KEPT * steps.rows() * hidden } else { 0 });
         for first in (0..steps.count()).step_by(steps_a_chunk) {
             let end = (first + steps_a_chunk).min(steps.count());
             let in_time =
@@ -133,7 +128,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             }
             for &rows in &chunk {
                 if rows.count > 0 {
-                    self.step(rows, before, sequences.start, &mut far);
+                    self.step(rows, before, sequences.start);
                     before = Some(rows);
                 }
             }
@@ -194,7 +189,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             if !self.in_one {
                 self.project_rows(rows, blocks.clone());
             }
-            self.rows(all, blocks, &Far::of_sweep(0));
+            self.rows(all, blocks);
         });
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));
@@ -202,21 +197,11 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// One step of a part's rows, which follow `before`.
-    fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, sequence: usize, far: &mut Far) {
+    fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, sequence: usize) {
         let (old, new) = self.tiles(rows, before, sequence);
-        // What is kept for the way back, but for what W_ih x has just been written to.
-        let gates = if self.in_one { 0..A::KEPT } else { A::GATES..A::KEPT };
-        let places = [&old, &new].into_iter().flat_map(|tile| (0..tile.rows).map(move |row| (tile, row)));
-        let places = places.flat_map(|(tile, row)| {
-            let units = self.units(tile, &(0..1), Place { row, vector: 0, index: 0 });
-            let gates = gates.clone().map(move |gate| units.gate(gate).cast_const());
-            gates.chain([units.h.cast_const()]).chain(A::CELL.then_some(units.c.cast_const()))
-        });
-        far.find::<S>((rows.first, rows.count), A::GROUPS, places);
-        let far = &*far;
         self.shared(self.blocks(), |blocks| {
-            self.rows(old, blocks.clone(), far);
-            self.rows(new, blocks, far);
+            self.rows(old, blocks.clone());
+            self.rows(new, blocks);
         });
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));

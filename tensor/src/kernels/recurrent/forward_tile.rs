@@ -15,7 +15,7 @@ use crate::kernels::{
     functions::all,
     panels::Panels,
     simd::Simd,
-    soon::Soon,
+    soon::{Lines, Soon},
     tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
 };
 
@@ -76,10 +76,10 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// Some blocks of units of the rows that follow states of one kind.
-    pub(super) fn rows(&self, all: Tile<S::T>, blocks: Range<usize>, far: &Far) {
+    pub(super) fn rows(&self, all: Tile<S::T>, blocks: Range<usize>) {
         count(all.rows, self.depth(&all), A::GATES * self.units_of(&blocks));
         cover::<S>((A::C, A::PANELS), blocks, (all.rows, all.h_step), |blocks, first, rows| {
-            self.tile(self.below(all, first, rows), first.div_ceil(rows), blocks, far);
+            self.tile(self.below(all, first, rows), first.div_ceil(rows), blocks);
         });
     }
 
@@ -117,7 +117,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// One tile, the one at `place` among those of its block: the sums, W_hh h, the new states. One
     /// row may take several blocks at once.
     #[inline(never)]
-    fn tile(&self, tile: Tile<S::T>, place: usize, blocks: Range<usize>, far: &Far) {
+    fn tile(&self, tile: Tile<S::T>, place: usize, blocks: Range<usize>) {
         let s = self.s;
         s.vectorize(
             #[inline(always)]
@@ -128,8 +128,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 // Panels that fit a tile together are used together: few rows make few chains of
                 // multiply-adds each.
                 let together = if tile.rows * vectors <= S::SUMS { panels.len() } else { 1 };
-                let unit = Self::unit_of(&panels);
-                let soon = far.soon::<S::T>((tile.row, tile.rows), unit, self.depth(&tile));
+                let far = self.far_away(&tile, &blocks);
+                let soon = far.soon(tile.rows, self.depth(&tile));
                 // SAFETY: all places are of rows of this part and units of these blocks, and lanes
                 // end with the units. `h_before` has a row of states for each row of the tile. All
                 // sums of the tile are written before they are read.
@@ -149,6 +149,31 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 }
             },
         );
+    }
+
+    /// What a tile needs from far away: the places of the new states, and of what is kept for the way
+    /// back, but for what W_ih x has just been written to.
+    #[inline(always)]
+    fn far_away(&self, tile: &Tile<S::T>, blocks: &Range<usize>) -> Far {
+        let mut far = Far::nothing();
+        if !self.far {
+            return far;
+        }
+        let units = self.units(tile, blocks, Place { row: 0, vector: 0, index: 0 });
+        let numbers = blocks.len() * A::GROUPS * S::LANES;
+        let lines = |start: *mut S::T, step| Lines::of(start.cast_const(), step, numbers);
+        if self.in_one || !Self::IN_PLACE {
+            far = far.and(lines(units.h, self.new_states().1));
+        }
+        if self.sweep.keep {
+            for gate in if self.in_one { 0..A::KEPT } else { A::GATES..A::KEPT } {
+                far = far.and(lines(units.gate(gate), self.step_of_gates()));
+            }
+            if A::CELL {
+                far = far.and(lines(units.c, self.layer.sizes.hidden));
+            }
+        }
+        far
     }
 
     /// The new states from the sums of a tile, N vectors of units at a time.
@@ -189,7 +214,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         tile: &Tile<S::T>,
         panels: Range<usize>,
         place: usize,
-        (to, soon): (&Grid<*mut S::T>, Soon),
+        (to, soon): (&Grid<*mut S::T>, Soon<'_>),
     ) {
         let layer = self.layer;
         let (rows, place) = (tile.rows, (place, A::PANELS));
@@ -217,11 +242,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let before = |place: *const S::T, step: usize| {
             if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
         };
-        let (h, h_step) = if self.layer.hr.is_some() {
-            (self.unprojected, hidden)
-        } else {
-            (self.output.h, self.output.h_step)
-        };
+        let (h, h_step) = self.new_states();
         let c_row = if self.sweep.keep { tile.row } else { tile.sequence } + row;
         ForwardUnits {
             lanes: hidden.saturating_sub(unit).min(S::LANES),
@@ -232,6 +253,16 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             c_before: before(tile.c_before, hidden),
             h: h.wrapping_add((tile.row + row) * h_step + unit),
             c: self.c.wrapping_add(c_row * hidden + unit),
+        }
+    }
+
+    /// Where the cells leave their new states, and from one row to the next.
+    #[inline(always)]
+    fn new_states(&self) -> (*mut S::T, usize) {
+        if self.layer.hr.is_some() {
+            (self.unprojected, self.layer.sizes.hidden)
+        } else {
+            (self.output.h, self.output.h_step)
         }
     }
 

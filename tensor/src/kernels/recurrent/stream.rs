@@ -86,6 +86,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Step<'_, T, A> {
             c: c.as_mut_ptr(),
             unprojected: unprojected.as_mut_ptr(),
             in_one: !A::APART,
+            far: false,
             pieces: pieces_of_a_step(
                 steps.batch() * A::GATES * layer.sizes.hidden * (x.len() / steps.batch() + layer.sizes.state),
             ),
