@@ -22,6 +22,7 @@
 mod arithmetic;
 mod backward;
 mod backward_steps;
+mod backward_tile;
 mod far;
 mod forward;
 mod forward_steps;

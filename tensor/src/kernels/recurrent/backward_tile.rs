@@ -1,0 +1,280 @@
+//! Back through time: the tiles of a step.
+
+#![allow(unsafe_code)] // tiles read and write through pointers
+
+use std::ops::Range;
+
+use super::{
+    Columns, Sizes,
+    arithmetic::{Arithmetic, BackwardUnits, TOGETHER, load, together},
+    backward_steps::{Group, Rows, Run},
+    far::Far,
+};
+use crate::kernels::{
+    counter::count,
+    functions::all,
+    panels::Panels,
+    simd::Simd,
+    soon::{Lines, Soon},
+    tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
+};
+
+impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
+    /// Counts the work of [`through_weights`](Self::through_weights) for a group.
+    fn count_through_weights(&self, group: &Group, panels: &Range<usize>) {
+        if group.after.is_some() {
+            count(group.rows, self.hh.depth(), self.hh.columns_of(panels, self.sweep.sizes.state));
+        }
+    }
+
+    /// The gradients ∂a W_hh of `count` rows from the `first` after `row` on, added to sums; nothing
+    /// is added where there is no row.
+    ///
+    /// # Safety
+    /// The rows' gradients have been written, and the sums are where the grids say.
+    #[inline(always)]
+    unsafe fn through_weights(
+        &self,
+        row: Option<usize>,
+        (first, count): (usize, usize),
+        panels: &Range<usize>,
+        (from, to): (&Grid<*const S::T>, &Grid<*mut S::T>),
+        soon: Soon<'_>,
+    ) {
+        let terms = row.map_or([Term::none(); 2], |row| {
+            let step = self.gates_step();
+            let start = self.gates.wrapping_add((row + first) * step).cast_const();
+            let place = (first.div_ceil(count), 1);
+            [Term::of(Left::rows(start, step), self.hh, panels, place), Term::none()]
+        });
+        let product = Product { rows: count, vectors: 2, panels: panels.len(), terms, soon };
+        // SAFETY: the caller's; the panels are as deep as all gates.
+        unsafe { product.run(self.s, from, to) };
+    }
+
+    /// Where the gradient of the output is, and from one row to the next.
+    #[inline(always)]
+    fn output_gradient(&self, row: usize, column: usize) -> (*const S::T, usize) {
+        let Columns { width, first } = self.sweep.columns;
+        (self.sweep.dh.as_ptr().wrapping_add(row * width + first + column), width)
+    }
+
+    /// The gradients of the states of some rows: of the output, and what comes back through W_hh from the
+    /// step after. From them those of the gates' arguments.
+    pub(super) fn states(&self, group: &Group, all: Range<usize>) {
+        self.count_through_weights(group, &all);
+        let Sizes { state, .. } = self.sweep.sizes;
+        cover::<S>((2, 1), all.clone(), (group.rows, self.gates_step()), |panels, first, count| {
+            self.s.vectorize(
+                #[inline(always)]
+                || {
+                    let mut sums = no_sums::<S>();
+                    let column = panels.start * 2 * S::LANES;
+                    let (dh, width) = self.output_gradient(group.row + first, column);
+                    let from = Grid::of_rows(dh, width, state - column);
+                    let to = into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2));
+                    let far = self.far_away(group, first, (&panels, &all));
+                    let soon = far.soon(count, self.hh.depth());
+                    // What goes past the weights, or came in at the end of the sequence.
+                    let carries = A::CARRIES || group.after.is_none();
+                    // SAFETY: the rows are of this part and the lanes end with the state.
+                    unsafe {
+                        self.through_weights(group.after, (first, count), &panels, (&from, &to), soon);
+                        self.gates(group, (first, count), &panels, (&sums, carries));
+                    }
+                },
+            );
+        });
+    }
+
+    /// What a tile from the `first` row of a group on needs from far away: what forward kept, in whose
+    /// place the gradients go, and what the next tile of these sequences starts from, be it that of the
+    /// next panels or, after all, that of the step before.
+    #[inline(always)]
+    fn far_away(&self, group: &Group, first: usize, (panels, all): (&Range<usize>, &Range<usize>)) -> Far {
+        let mut far = Far::nothing();
+        if !self.far {
+            return far;
+        }
+        let width = 2 * S::LANES;
+        let units = self.units(group, (first, panels.start * width));
+        let lines = |start, step| Lines::of(start, step, panels.len() * width);
+        for gate in 0..A::GRADIENTS {
+            far = far.and(lines(units.gate(gate).cast_const(), self.gates_step()));
+        }
+        let h_step = self.sweep.columns.width;
+        far = far.and(lines(if A::CARRIES { units.h_before } else { units.h }, h_step));
+        if A::CELL {
+            far = far.and(lines(units.c_before, self.sweep.sizes.hidden));
+        }
+        let next = if panels.end < all.end {
+            Some((group.row, panels.end))
+        } else {
+            group.before.map(|before| (before, all.start))
+        };
+        if let Some((row, panel)) = next {
+            let (start, step) = self.output_gradient(row + first, panel * width);
+            far = far.and(lines(start, step));
+        }
+        far
+    }
+
+    /// The gradients of the projected states of some rows.
+    pub(super) fn projected_states(&self, group: &Group, panels: Range<usize>) {
+        self.count_through_weights(group, &panels);
+        let state = self.sweep.sizes.state;
+        cover::<S>((2, 1), panels, (group.rows, self.gates_step()), |panels, first, count| {
+            let (row, column) = (group.row + first, panels.start * 2 * S::LANES);
+            let d_state = self.d_state.wrapping_add(row * state + column);
+            let (dh, width) = self.output_gradient(row, column);
+            let from = Grid::of_rows(dh, width, state - column);
+            let to = Grid::of_rows(d_state, state, state - column);
+            // SAFETY: the rows are of this part and the lanes end with the state.
+            unsafe {
+                self.through_weights(group.after, (first, count), &panels, (&from, &to), Soon::nothing())
+            };
+            if group.after.is_none() {
+                let last = self.carried_h.wrapping_add((group.sequence + first) * state + column);
+                let columns = (state - column).min(panels.len() * 2 * S::LANES);
+                for (row, column) in (0..count).flat_map(|r| (0..columns).map(move |c| (r, c))) {
+                    // SAFETY: the same rows, and those of the panels' columns that there are.
+                    unsafe {
+                        let sum = d_state.add(row * state + column);
+                        *sum = *sum + *last.add(row * state + column);
+                    }
+                }
+            }
+        });
+    }
+
+    /// The same before the projection: ∂h W_hr.
+    pub(super) fn unprojected(&self, hr: &Panels<S::T>, group: &Group, panels: Range<usize>) {
+        let (s, Sizes { hidden, state, .. }) = (self.s, self.sweep.sizes);
+        count(group.rows, hr.depth(), hr.columns_of(&panels, hidden));
+        cover::<S>((2, 1), panels, (group.rows, state), |panels, first, count| {
+            s.vectorize(
+                #[inline(always)]
+                || {
+                    let mut sums = no_sums::<S>();
+                    let to = into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2));
+                    let start = self.d_state.wrapping_add((group.row + first) * state).cast_const();
+                    let left = Left::rows(start, state);
+                    let product = Product::of_panels::<S>(count, left, (hr, &panels, first.div_ceil(count)));
+                    // SAFETY: the gradients of these rows' states have been written.
+                    unsafe {
+                        product.run(s, &Grid::zeros(), &to);
+                        self.gates(group, (first, count), &panels, (&sums, false));
+                    }
+                },
+            );
+        });
+    }
+
+    /// The gradients of the gates' arguments of `count` rows from the `first` on, from those of h: sums
+    /// and, where it is so, what is carried.
+    ///
+    /// # Safety
+    /// The rows are of this part, and the sums are there.
+    #[inline(always)]
+    unsafe fn gates(
+        &self,
+        group: &Group,
+        rows: (usize, usize),
+        panels: &Range<usize>,
+        sums: (&Sums<S>, bool),
+    ) {
+        // SAFETY: the caller's; the vectors of panels that end with the units, or before, are whole.
+        unsafe {
+            if panels.end * 2 * S::LANES <= self.sweep.sizes.hidden {
+                self.gates_of::<TOGETHER, true>(group, rows, panels, sums);
+            } else {
+                self.gates_of::<1, false>(group, rows, panels, sums);
+            }
+        }
+    }
+
+    /// The same, N vectors of units at a time.
+    ///
+    /// # Safety
+    /// The same; if `WHOLE`, all vectors of these panels are whole.
+    #[inline(always)]
+    unsafe fn gates_of<const N: usize, const WHOLE: bool>(
+        &self,
+        group: &Group,
+        (first, count): (usize, usize),
+        panels: &Range<usize>,
+        (sums, carries): (&Sums<S>, bool),
+    ) {
+        let s = self.s;
+        let first_unit = panels.start * 2 * S::LANES;
+        together::<N>(
+            count,
+            panels.len() * 2,
+            #[inline(always)]
+            |places| {
+                let at = |k: usize| (first + places[k].row, first_unit + places[k].vector * S::LANES);
+                let units = all!(k < N => self.units(group, at(k)));
+                // SAFETY: the caller's.
+                unsafe {
+                    let mut dh = all!(k < N => sums[places[k].index].assume_init());
+                    if carries {
+                        dh = all!(k < N => s.add(dh[k], load::<S, WHOLE>(s, units[k].carry, units[k].lanes)));
+                    }
+                    self.cell.backward::<S, N, WHOLE>(s, dh, &units);
+                }
+            },
+        );
+    }
+
+    /// Where the numbers of the vector of units from `unit` on lie, of a group's r-th row.
+    #[inline(always)]
+    fn units(&self, group: &Group, (r, unit): (usize, usize)) -> BackwardUnits<S::T> {
+        let (sweep, Sizes { hidden, state, .. }) = (self.sweep, self.sweep.sizes);
+        let (row, sequence) = (group.row + r, group.sequence + r);
+        let or_null = |values: &[S::T], place: usize| {
+            if place < values.len() { values[place..].as_ptr() } else { std::ptr::null() }
+        };
+        let (h, width) = (sweep.h.as_ptr().wrapping_add(sweep.columns.first), sweep.columns.width);
+        let (h_before, c_before) = match group.before {
+            Some(before) => (
+                h.wrapping_add((before + r) * width + unit),
+                self.c.wrapping_add((before + r) * hidden + unit),
+            ),
+            None => (
+                or_null(sweep.start.h, sequence * state + unit),
+                or_null(sweep.start.c, sequence * hidden + unit),
+            ),
+        };
+        BackwardUnits {
+            lanes: hidden.saturating_sub(unit).min(S::LANES),
+            gate_step: hidden,
+            gates: self.gates.wrapping_add(row * self.gates_step() + unit),
+            h: self.unprojected.map_or_else(
+                || h.wrapping_add(row * width + unit),
+                |unprojected| unprojected.wrapping_add(row * hidden + unit),
+            ),
+            h_before,
+            c_before,
+            dc: self.carried_c.wrapping_add(sequence * hidden + unit),
+            carry: self.carried_h.wrapping_add(sequence * state + unit),
+        }
+    }
+
+    /// The gradients of the initial states of rows that begin here.
+    pub(super) fn initial(&self, rows: Rows, sequence: usize, panels: Range<usize>) {
+        let Sizes { state, .. } = self.sweep.sizes;
+        count(rows.count, self.hh.depth(), self.hh.columns_of(&panels, state));
+        cover::<S>((2, 1), panels, (rows.count, self.gates_step()), |panels, first, count| {
+            let column = panels.start * 2 * S::LANES;
+            let place = (sequence + first) * state + column;
+            let (h_0, carry) =
+                (self.h_0.wrapping_add(place), self.carried_h.wrapping_add(place).cast_const());
+            let to = Grid::of_rows(h_0, state, state - column);
+            let from = if A::CARRIES { Grid::of_rows(carry, state, state - column) } else { Grid::zeros() };
+            // SAFETY: the rows are of this part and the lanes end with the state.
+            unsafe {
+                self.through_weights(Some(rows.first), (first, count), &panels, (&from, &to), Soon::nothing())
+            };
+        });
+    }
+}
