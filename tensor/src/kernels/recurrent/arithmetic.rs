@@ -69,8 +69,10 @@ pub(super) struct ForwardUnits<T> {
     pub(super) lanes: usize,
     /// H: from one gate to the next.
     pub(super) gate_step: usize,
-    /// The gates: W_ih x + b before, what backward needs after, if that is kept.
-    pub(super) gates: *mut T,
+    /// W_ih x + b, where it is computed before the steps.
+    pub(super) projected: *const T,
+    /// The place of what backward needs, if that is kept.
+    pub(super) kept: *mut T,
     pub(super) keep: bool,
     /// The states before, or null for 0.
     pub(super) h_before: *const T,
@@ -80,10 +82,16 @@ pub(super) struct ForwardUnits<T> {
 }
 
 impl<T: crate::Real> ForwardUnits<T> {
-    /// Where a gate is.
+    /// Where a gate's W_ih x + b is.
     #[inline(always)]
-    pub(super) fn gate(&self, k: usize) -> *mut T {
-        self.gates.wrapping_add(k * self.gate_step)
+    pub(super) fn projected(&self, gate: usize) -> *const T {
+        self.projected.wrapping_add(gate * self.gate_step)
+    }
+
+    /// Where the k-th number of what is kept goes.
+    #[inline(always)]
+    pub(super) fn kept(&self, k: usize) -> *mut T {
+        self.kept.wrapping_add(k * self.gate_step)
     }
 }
 
@@ -130,7 +138,7 @@ pub(super) unsafe fn keep<S: Simd, const N: usize, const WHOLE: bool>(
     for (gate, kept) in kept.into_iter().enumerate() {
         for (units, kept) in units.iter().zip(kept) {
             // SAFETY: the caller's.
-            unsafe { store::<S, WHOLE>(s, units.gate(gate), units.lanes, kept) };
+            unsafe { store::<S, WHOLE>(s, units.kept(gate), units.lanes, kept) };
         }
     }
 }

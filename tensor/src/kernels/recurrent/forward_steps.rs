@@ -18,6 +18,7 @@ pub(super) struct Run<'a, S: Simd, A> {
     pub(super) layer: &'a Layer<S::T>,
     pub(super) sweep: &'a Forward<'a, S::T>,
     pub(super) output: Output<S::T>,
+    /// What is kept.
     pub(super) gates: *mut S::T,
     pub(super) c: *mut S::T,
     pub(super) unprojected: *mut S::T,
@@ -45,23 +46,23 @@ pub(super) struct Rows<T> {
     /// The first of them among all rows.
     pub(super) first: usize,
     pub(super) count: usize,
-    /// The gates of the first.
-    pub(super) gates: *mut T,
+    /// W_ih x + b of the first, where it is computed before the steps.
+    pub(super) projected: *mut T,
 }
 
 impl<T> Rows<T> {
-    fn part(&self, rows: Range<usize>, gates_step: usize) -> Self {
-        let gates = self.gates.wrapping_add(rows.start * gates_step);
-        Self { first: self.first + rows.start, count: rows.len(), gates }
+    fn part(&self, rows: Range<usize>, step: usize) -> Self {
+        let projected = self.projected.wrapping_add(rows.start * step);
+        Self { first: self.first + rows.start, count: rows.len(), projected }
     }
 }
 
 /// The rows of a tile that come after a state: those of the step before, or initial ones.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<T> {
-    /// The first row among all rows, and its gates.
+    /// The first row among all rows, and its W_ih x + b, where that is computed before.
     pub(super) row: usize,
-    pub(super) gates: *mut T,
+    pub(super) projected: *const T,
     /// The first row's sequence.
     pub(super) sequence: usize,
     pub(super) rows: usize,
@@ -71,17 +72,11 @@ pub(super) struct Tile<T> {
     pub(super) c_before: *const T,
 }
 
-/// Gates that are not kept are computed for about this many numbers at once, to stay in a cache.
+/// W_ih x + b is computed for about this many numbers at once, to stay in a cache.
 const CHUNK: usize = 1 << 15;
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
-    /// From one row to the next in `gates`.
-    fn gates_step(&self) -> usize {
-        let slots = if self.sweep.keep { A::KEPT } else { A::GATES };
-        row_step::<S::T>(self.layer.sizes.hidden * slots)
-    }
-
-    /// Whether the gates become the states in place, as those of a simple cell do.
+    /// Whether W_ih x + b becomes the states in place, as that of a simple cell does.
     pub(super) const IN_PLACE: bool = A::KEPT == 0;
 
     /// All steps of some sequences.
@@ -97,8 +92,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
         let whole = sequences.len() == steps.batch();
         let steps_a_chunk = (CHUNK / (sequences.len() * A::GATES * hidden)).clamp(1, steps.count().max(1));
-        let buffered = !Self::IN_PLACE && !self.sweep.keep && !self.in_one;
-        let room = if buffered { steps_a_chunk * sequences.len() * self.gates_step() } else { 0 };
+        let buffered = !Self::IN_PLACE && !self.in_one;
+        let room = if buffered { steps_a_chunk * sequences.len() * self.projected_step() } else { 0 };
         let mut buffer = Buffer::<S::T>::with_room(room);
         let mut chunk = Vec::with_capacity(steps_a_chunk);
         let mut before: Option<Rows<S::T>> = None;
@@ -111,9 +106,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             for step in in_time {
                 let rows = steps.rows_of(step);
                 let count = rows.len().min(sequences.end).saturating_sub(sequences.start);
-                let gates = self.gates_of(rows.start + sequences.start, buffer.start(), place);
+                let projected = self.projected_of(rows.start + sequences.start, buffer.start(), place);
                 place += count;
-                chunk.push(Rows { first: rows.start + sequences.start, count, gates });
+                chunk.push(Rows { first: rows.start + sequences.start, count, projected });
             }
             if self.in_one {
                 // The steps read x themselves.
@@ -135,15 +130,12 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
     }
 
-    /// Where the gates of a row are computed: in place of the state, where they are kept, or at a
-    /// place of the buffer.
-    fn gates_of(&self, row: usize, buffer: *mut S::T, place: usize) -> *mut S::T {
+    /// Where W_ih x + b of a row is computed: in place of the state, or at a place of the buffer.
+    fn projected_of(&self, row: usize, buffer: *mut S::T, place: usize) -> *mut S::T {
         if Self::IN_PLACE {
             self.output.h.wrapping_add(row * self.output.h_step)
-        } else if self.sweep.keep {
-            self.gates.wrapping_add(row * self.gates_step())
         } else {
-            buffer.wrapping_add(place * self.gates_step())
+            buffer.wrapping_add(place * self.projected_step())
         }
     }
 
@@ -160,7 +152,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
         parallel::share(pieces, |piece| {
             let (from, to) = (rows.count * piece / pieces, rows.count * (piece + 1) / pieces);
-            self.project_rows(rows.part(from..to, self.step_of_gates()), 0..self.blocks());
+            self.project_rows(rows.part(from..to, self.projected_step()), 0..self.blocks());
         });
     }
 
@@ -175,15 +167,15 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         self.layer.hh.count() / A::PANELS
     }
 
-    /// From the gates of one row to those of the next.
-    pub(super) fn step_of_gates(&self) -> usize {
-        if Self::IN_PLACE { self.output.h_step } else { self.gates_step() }
+    /// From W_ih x + b of one row to that of the next.
+    pub(super) fn projected_step(&self) -> usize {
+        if Self::IN_PLACE { self.output.h_step } else { row_step::<S::T>(A::GATES * self.layer.sizes.hidden) }
     }
 
-    /// The only step of a sweep, with gates at a place of their own.
-    pub(super) fn only_step(&self, gates: *mut S::T) {
-        let gates = if Self::IN_PLACE { self.output.h } else { gates };
-        let rows = Rows { first: 0, count: self.sweep.steps.batch(), gates };
+    /// The only step of a sweep, with a place for W_ih x + b.
+    pub(super) fn only_step(&self, projected: *mut S::T) {
+        let projected = self.projected_of(0, projected, 0);
+        let rows = Rows { first: 0, count: self.sweep.steps.batch(), projected };
         let (_, all) = self.tiles(rows, None, 0);
         self.shared(self.blocks(), |blocks| {
             if !self.in_one {
@@ -227,7 +219,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let c_in_place = of_rows(self.c, sequence, hidden);
         let old = Tile {
             row: rows.first,
-            gates: rows.gates,
+            projected: rows.projected,
             sequence,
             rows: continuing,
             h_before: before
@@ -240,7 +232,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         };
         let new = Tile {
             row: rows.first + continuing,
-            gates: rows.gates.wrapping_add(continuing * self.step_of_gates()),
+            projected: rows.projected.wrapping_add(continuing * self.projected_step()),
             sequence: sequence + continuing,
             rows: rows.count - continuing,
             h_before: initial(h_0, state),

@@ -9,6 +9,7 @@ use super::{
     arithmetic::{Arithmetic, ForwardUnits, GATES, Place, TOGETHER, together},
     far::Far,
     forward_steps::{Rows, Run, Tile},
+    rows::row_step,
 };
 use crate::kernels::{
     counter::count,
@@ -28,9 +29,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         cover::<S>((A::C, 1), panels, (rows.count, input), |panels, row, count| {
             let start = self.sweep.x[(rows.first + row) * input..].as_ptr();
             let left = Left::rows(start, input);
-            let gates = rows.gates.wrapping_add(row * self.step_of_gates());
+            let projected = rows.projected.wrapping_add(row * self.projected_step());
             let from = self.biases(&panels);
-            let to = self.gates_of_panels(gates, &panels);
+            let to = self.of_panels(projected, &panels);
             let product = Product::of_panels::<S>(count, left, (&layer.ih, &panels, row.div_ceil(count)));
             // SAFETY: the bias has a number for each place of the panels; the tile's rows of x and
             // of the gates are there, and the lanes end with the units.
@@ -48,10 +49,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
 
     /// What sums of W_hh h start from, where W_ih x + b has been computed.
     #[inline(always)]
-    fn projected(&self, gates: *mut S::T, panels: &Range<usize>) -> Grid<*const S::T> {
-        let gates = self.gates_of_panels(gates, panels).as_source();
+    fn projected(&self, projected: *const S::T, panels: &Range<usize>) -> Grid<*const S::T> {
         let bias = self.layer.bias_apart.as_ptr().wrapping_add(Self::unit_of(panels));
-        Grid { apart: A::APART.then_some(bias), ..gates }
+        Grid { apart: A::APART.then_some(bias), ..self.of_panels(projected.cast_mut(), panels).as_source() }
     }
 
     /// The first unit of some panels.
@@ -60,14 +60,14 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         panels.start / A::PANELS * A::GROUPS * S::LANES
     }
 
-    /// Where the gates of the panels' units are, vector by vector.
+    /// Where W_ih x + b of the panels' units is, vector by vector.
     #[inline(always)]
-    fn gates_of_panels(&self, gates: *mut S::T, panels: &Range<usize>) -> Grid<*mut S::T> {
+    fn of_panels(&self, projected: *mut S::T, panels: &Range<usize>) -> Grid<*mut S::T> {
         let (hidden, unit) = (self.layer.sizes.hidden, Self::unit_of(panels));
         let first_gate = panels.start % A::PANELS * A::C;
         Grid {
-            start: gates.wrapping_add(first_gate * hidden + unit),
-            row_step: self.step_of_gates(),
+            start: projected.wrapping_add(first_gate * hidden + unit),
+            row_step: self.projected_step(),
             group: A::GATES.min(panels.len() * A::C),
             step: hidden,
             lanes: hidden - unit,
@@ -105,7 +105,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         };
         Tile {
             row: tile.row + first,
-            gates: tile.gates.wrapping_add(first * self.step_of_gates()),
+            projected: tile.projected.wrapping_add(first * self.projected_step()),
             sequence: tile.sequence + first,
             rows,
             h_before: later(tile.h_before, tile.h_step),
@@ -152,7 +152,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// What a tile needs from far away: the places of the new states, and of what is kept for the way
-    /// back, but for what W_ih x has just been written to.
+    /// back.
     #[inline(always)]
     fn far_away(&self, tile: &Tile<S::T>, blocks: &Range<usize>) -> Far {
         let mut far = Far::nothing();
@@ -166,8 +166,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             far = far.and(lines(units.h, self.new_states().1));
         }
         if self.sweep.keep {
-            for gate in if self.in_one { 0..A::KEPT } else { A::GATES..A::KEPT } {
-                far = far.and(lines(units.gate(gate), self.step_of_gates()));
+            for gate in 0..A::KEPT {
+                far = far.and(lines(units.kept(gate), self.kept_step()));
             }
             if A::CELL {
                 far = far.and(lines(units.c, self.layer.sizes.hidden));
@@ -227,7 +227,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let left = Left::rows(x, layer.sizes.input);
             (self.biases(&panels), [Term::of(left, &layer.ih, &panels, place), of_h])
         } else {
-            (self.projected(tile.gates, &panels), [of_h, Term::none()])
+            (self.projected(tile.projected, &panels), [of_h, Term::none()])
         };
         let product = Product { rows, vectors: A::C, panels: panels.len(), terms, soon };
         // SAFETY: the caller's; the biases or projected gates of these panels' units are there.
@@ -247,13 +247,20 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         ForwardUnits {
             lanes: hidden.saturating_sub(unit).min(S::LANES),
             gate_step: hidden,
-            gates: tile.gates.wrapping_add(row * self.step_of_gates() + unit),
+            projected: tile.projected.wrapping_add(row * self.projected_step() + unit),
+            kept: self.gates.wrapping_add((tile.row + row) * self.kept_step() + unit),
             keep: self.sweep.keep,
             h_before: before(tile.h_before, tile.h_step),
             c_before: before(tile.c_before, hidden),
             h: h.wrapping_add((tile.row + row) * h_step + unit),
             c: self.c.wrapping_add(c_row * hidden + unit),
         }
+    }
+
+    /// From what is kept of one row to that of the next.
+    #[inline(always)]
+    fn kept_step(&self) -> usize {
+        row_step::<S::T>(A::KEPT * self.layer.sizes.hidden)
     }
 
     /// Where the cells leave their new states, and from one row to the next.
