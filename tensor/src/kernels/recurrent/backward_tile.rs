@@ -207,8 +207,11 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     ) {
         let s = self.s;
         let first_unit = panels.start * 2 * S::LANES;
+        // Whoever reads rows one after another gets those behind them as well, from a processor that
+        // guesses. Those behind the last tile are another thread's, which writes them.
+        let last_of_several = first > 0 && first + count == group.rows;
         together::<N>(
-            count,
+            (count, last_of_several),
             panels.len() * 2,
             #[inline(always)]
             |places| {

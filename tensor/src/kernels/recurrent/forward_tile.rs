@@ -189,7 +189,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         sums: &Sums<S>,
     ) {
         together::<N>(
-            tile.rows,
+            (tile.rows, false),
             blocks.len() * A::GROUPS,
             #[inline(always)]
             |places| {
