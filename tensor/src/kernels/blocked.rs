@@ -13,11 +13,12 @@ use std::ops::Range;
 
 use super::{
     buffer::Buffer,
+    grid::Grid,
     matrix::Matrix,
     panels::Panels,
     product::Product,
     simd::{Path, Simd, Work},
-    tile::{self, Grid, Left, most_rows, rows_that_fit, tiles},
+    tile::{self, Left, most_rows, rows_that_fit, tiles},
 };
 use crate::{Number, Real, parallel};
 

@@ -7,6 +7,7 @@ mod buffer;
 mod columns;
 pub mod counter;
 pub mod functions;
+mod grid;
 mod matrix;
 mod panels;
 pub mod peak;

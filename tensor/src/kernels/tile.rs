@@ -13,10 +13,13 @@
 
 use std::mem::MaybeUninit;
 
-use super::{buffer::LINE, panels::Panels, simd::Simd, soon::Soon};
+use super::{buffer::LINE, grid::Grid, panels::Panels, simd::Simd, soon::Soon};
 
 /// So many columns of a left operand ahead are asked for: no prefetcher follows steps so large.
 const COLUMNS_AHEAD: usize = 32;
+
+/// Vectors of a panel whose last one may be wanted apart.
+const WITH_APART: usize = 3;
 
 /// Room for the vectors of two tiles.
 const ROOM: usize = 48;
@@ -71,74 +74,6 @@ pub(crate) struct Right<T> {
     pub(crate) ahead: *const T,
 }
 
-/// Where the sums of a tile come from, or go to. The vectors of a row come in groups: those of one
-/// group, such as the gates of some units, lie `step` apart, and the next group is a vector further.
-#[derive(Clone, Copy)]
-pub(crate) struct Grid<P> {
-    /// The first vector of the first row.
-    pub(crate) start: P,
-    pub(crate) row_step: usize,
-    /// Vectors in a group, and from one to the next.
-    pub(crate) group: usize,
-    pub(crate) step: usize,
-    /// How many lanes each vector of a group has, over all groups. Where they end, sums start from 0,
-    /// or are dropped.
-    pub(crate) lanes: usize,
-    /// Where the last vector of each group lies instead, for all rows.
-    pub(crate) apart: Option<P>,
-}
-
-impl<P> Grid<P> {
-    /// Vectors side by side, `lanes` in all.
-    #[inline(always)]
-    pub(crate) fn of_rows(start: P, row_step: usize, lanes: usize) -> Self {
-        Self { start, row_step, group: 1, step: 0, lanes, apart: None }
-    }
-}
-
-impl<T> Grid<*const T> {
-    /// Sums from 0.
-    #[inline(always)]
-    pub(crate) fn zeros() -> Self {
-        Self::of_rows(std::ptr::null(), 0, 0)
-    }
-
-    /// The first V vectors of a row: where they start, the step to the next row, and their lanes.
-    #[inline(always)]
-    fn vectors<const V: usize>(&self, width: usize) -> [(*const T, usize, usize); V] {
-        let (mut within, mut before, mut lanes) = (0, 0, self.lanes);
-        let mut vectors = [(self.start, 0, 0); V];
-        for vector in &mut vectors {
-            let last = within + 1 == self.group;
-            *vector = match self.apart {
-                Some(apart) if last => (apart.wrapping_add(before), 0, lanes.min(width)),
-                _ => (self.start.wrapping_add(before + within * self.step), self.row_step, lanes.min(width)),
-            };
-            within += 1;
-            if last {
-                (within, before, lanes) = (0, before + width, lanes.saturating_sub(width));
-            }
-        }
-        vectors
-    }
-}
-
-impl<T> Grid<*mut T> {
-    /// Sums from where these go.
-    #[inline(always)]
-    pub(crate) fn as_source(&self) -> Grid<*const T> {
-        let Self { start, row_step, group, step, lanes, apart } = *self;
-        Grid {
-            start: start.cast_const(),
-            row_step,
-            group,
-            step,
-            lanes,
-            apart: apart.map(<*mut T>::cast_const),
-        }
-    }
-}
-
 /// The room of a tile as a place for its sums: `vectors` from the `first` one of each row on, where
 /// a row has `width` of them.
 #[inline(always)]
@@ -159,8 +94,18 @@ pub(crate) struct Product<'a, T> {
     pub(crate) panels: usize,
     /// What is added up, one after the other: W_ih x and then W_hh h, for example.
     pub(crate) terms: [Term<T>; 2],
+    /// What leaves the sums between the terms, if anything does.
+    pub(crate) apart: Option<Apart<T>>,
     /// What will be needed then.
     pub(crate) soon: Soon<'a>,
+}
+
+/// The last vector of each panel's sums of the first term, which go to a place of their own, and what
+/// those of the second term start from: the new gate of a GRU needs the two apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Apart<T> {
+    pub(crate) to: Grid<*mut T>,
+    pub(crate) from: Grid<*const T>,
 }
 
 /// One product of a left and a right operand.
@@ -208,7 +153,8 @@ impl<T: crate::Real> Product<'_, T> {
         (all, panels, place): (&Panels<T>, &std::ops::Range<usize>, usize),
     ) -> Self {
         let terms = [Term::of(left, all, panels, (place, 1)), Term::none()];
-        Self { rows, vectors: all.width() / S::LANES, panels: panels.len(), terms, soon: Soon::nothing() }
+        let (vectors, panels, soon) = (all.width() / S::LANES, panels.len(), Soon::nothing());
+        Self { rows, vectors, panels, terms, apart: None, soon }
     }
 
     /// Computes the sums.
@@ -287,7 +233,22 @@ impl<T: crate::Real> Product<'_, T> {
                         }
                     }
                     let mut soon = self.soon;
-                    for Term { depth, left, right } in &self.terms {
+                    for (term, Term { depth, left, right }) in self.terms.iter().enumerate() {
+                        if V.is_multiple_of(WITH_APART)
+                            && term == 1
+                            && let Some(Apart { to, from }) = &self.apart
+                        {
+                            let (to, from) =
+                                (to.as_source().vectors::<V>(S::LANES), from.vectors::<V>(S::LANES));
+                            for panel in 0..V / WITH_APART {
+                                let (v, (to, to_step, _)) = (panel * WITH_APART + WITH_APART - 1, to[panel]);
+                                let start = s.load_first(from[panel].0, from[panel].2);
+                                for (r, sums) in sums.iter_mut().enumerate() {
+                                    s.store(to.cast_mut().add(r * to_step), sums[v]);
+                                    sums[v] = start;
+                                }
+                            }
+                        }
                         let mut offsets = [0; V];
                         let (mut panel, mut within) = (0, 0);
                         for offset in &mut offsets {

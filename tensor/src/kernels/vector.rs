@@ -4,10 +4,11 @@
 #![allow(unsafe_code)] // vectors read and write through pointers
 
 use super::{
+    grid::Grid,
     matrix::Matrix,
     simd::{Path, Simd, Work},
     soon::Soon,
-    tile::{self, Grid, Left, Right, Term},
+    tile::{self, Left, Right, Term},
 };
 use crate::{Number, Real, parallel};
 
@@ -71,7 +72,8 @@ fn by_rows<S: Simd>(s: S, x: &[S::T], b: Matrix<'_, S::T>, c: &mut [S::T]) {
         let right = Right { start, step, panel_step: S::LANES, ahead: start };
         let left = Left::rows(x.as_ptr(), 0);
         let terms = [Term { depth: x.len(), left, right }, Term::none()];
-        let product = tile::Product { rows: 1, vectors: 1, panels: P, terms, soon: Soon::nothing() };
+        let product =
+            tile::Product { rows: 1, vectors: 1, panels: P, terms, apart: None, soon: Soon::nothing() };
         let to = Grid::of_rows(c.as_mut_ptr(), 0, P * S::LANES);
         // SAFETY: `c` holds P vectors, and so does each row of `b` from `first` on.
         unsafe { product.run(s, &to.as_source(), &to) };

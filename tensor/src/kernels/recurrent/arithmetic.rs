@@ -69,8 +69,8 @@ pub(super) struct ForwardUnits<T> {
     pub(super) lanes: usize,
     /// H: from one gate to the next.
     pub(super) gate_step: usize,
-    /// W_ih x + b, where it is computed before the steps.
-    pub(super) projected: *const T,
+    /// W_ih x + b of the last gate, where that is apart.
+    pub(super) of_x: *const T,
     /// The place of what backward needs, if that is kept.
     pub(super) kept: *mut T,
     pub(super) keep: bool,
@@ -82,12 +82,6 @@ pub(super) struct ForwardUnits<T> {
 }
 
 impl<T: crate::Real> ForwardUnits<T> {
-    /// Where a gate's W_ih x + b is.
-    #[inline(always)]
-    pub(super) fn projected(&self, gate: usize) -> *const T {
-        self.projected.wrapping_add(gate * self.gate_step)
-    }
-
     /// Where the k-th number of what is kept goes.
     #[inline(always)]
     pub(super) fn kept(&self, k: usize) -> *mut T {

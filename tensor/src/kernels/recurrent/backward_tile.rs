@@ -13,10 +13,11 @@ use super::{
 use crate::kernels::{
     counter::count,
     functions::all,
+    grid::Grid,
     panels::Panels,
     simd::Simd,
     soon::{Lines, Soon},
-    tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
+    tile::{Left, Product, Sums, Term, cover, into_room, no_sums},
 };
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
@@ -47,7 +48,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let place = (first.div_ceil(count), 1);
             [Term::of(Left::rows(start, step), self.hh, panels, place), Term::none()]
         });
-        let product = Product { rows: count, vectors: 2, panels: panels.len(), terms, soon };
+        let product = Product { rows: count, vectors: 2, panels: panels.len(), terms, apart: None, soon };
         // SAFETY: the caller's; the panels are as deep as all gates.
         unsafe { product.run(self.s, from, to) };
     }

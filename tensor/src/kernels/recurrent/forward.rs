@@ -146,8 +146,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             far: is_far(rows * hidden),
             // Enough rows a step make good use of W_ih; few make better use of it together, and so does
             // what fills the second cache.
-            in_one: !A::APART
-                && batch / plan.parts.len() >= ENOUGH_ROWS
+            in_one: batch / plan.parts.len() >= ENOUGH_ROWS
                 && A::WIDTH * (sizes.input + sizes.state) * size_of::<S::V>() <= BLOCK_BYTES,
         };
         parallel::share(plan.parts.len(), |part| run.part(plan.parts[part].clone()));

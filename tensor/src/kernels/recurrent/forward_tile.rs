@@ -14,10 +14,11 @@ use super::{
 use crate::kernels::{
     counter::count,
     functions::all,
+    grid::Grid,
     panels::Panels,
     simd::Simd,
     soon::{Lines, Soon},
-    tile::{Grid, Left, Product, Sums, Term, cover, into_room, no_sums},
+    tile::{Apart, Left, Product, Sums, Term, cover, into_room, no_sums},
 };
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
@@ -50,8 +51,18 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// What sums of W_hh h start from, where W_ih x + b has been computed.
     #[inline(always)]
     fn projected(&self, projected: *const S::T, panels: &Range<usize>) -> Grid<*const S::T> {
-        let bias = self.layer.bias_apart.as_ptr().wrapping_add(Self::unit_of(panels));
-        Grid { apart: A::APART.then_some(bias), ..self.of_panels(projected.cast_mut(), panels).as_source() }
+        Grid {
+            apart: A::APART.then_some(self.bias_apart(panels).start),
+            ..self.of_panels(projected.cast_mut(), panels).as_source()
+        }
+    }
+
+    /// What the sums of W_hh h start from where they are apart.
+    #[inline(always)]
+    fn bias_apart(&self, panels: &Range<usize>) -> Grid<*const S::T> {
+        let unit = Self::unit_of(panels);
+        let bias = self.layer.bias_apart.as_ptr().wrapping_add(unit);
+        Grid::of_rows(bias, 0, self.layer.sizes.hidden - unit)
     }
 
     /// The first unit of some panels.
@@ -122,7 +133,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         s.vectorize(
             #[inline(always)]
             || {
-                let mut sums = no_sums::<S>();
+                let (mut sums, mut aside) = (no_sums::<S>(), no_sums::<S>());
                 let vectors = blocks.len() * A::WIDTH;
                 let panels = blocks.start * A::PANELS..blocks.end * A::PANELS;
                 // Panels that fit a tile together are used together: few rows make few chains of
@@ -138,13 +149,14 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                         let to = into_room::<S>(&mut sums, k * A::C, (together * A::C, vectors));
                         let place = place * (panels.len() / together) + k;
                         let soon = if k == 0 { soon } else { Soon::nothing() };
-                        self.sums(&tile, first..first + together, place, (&to, soon));
+                        let apart = into_room::<S>(&mut aside, 0, (blocks.len(), blocks.len()));
+                        self.sums(&tile, first..first + together, place, (&to, apart, soon));
                     }
                     // A block that ends within a vector is the last one: its vectors may go one by one.
                     if blocks.end * A::GROUPS * S::LANES <= self.layer.sizes.hidden {
-                        self.states::<TOGETHER, true>(&tile, &blocks, &sums);
+                        self.states::<TOGETHER, true>(&tile, &blocks, (&sums, &aside));
                     } else {
-                        self.states::<1, false>(&tile, &blocks, &sums);
+                        self.states::<1, false>(&tile, &blocks, (&sums, &aside));
                     }
                 }
             },
@@ -159,7 +171,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         if !self.far {
             return far;
         }
-        let units = self.units(tile, blocks, Place { row: 0, vector: 0, index: 0 });
+        let units = self.units(tile, blocks, Place { row: 0, vector: 0, index: 0 }, &no_sums::<S>());
         let numbers = blocks.len() * A::GROUPS * S::LANES;
         let lines = |start: *mut S::T, step| Lines::of(start.cast_const(), step, numbers);
         if self.in_one || !Self::IN_PLACE {
@@ -186,14 +198,14 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         &self,
         tile: &Tile<S::T>,
         blocks: &Range<usize>,
-        sums: &Sums<S>,
+        (sums, aside): (&Sums<S>, &Sums<S>),
     ) {
         together::<N>(
             (tile.rows, false),
             blocks.len() * A::GROUPS,
             #[inline(always)]
             |places| {
-                let units = all!(k < N => self.units(tile, blocks, places[k]));
+                let units = all!(k < N => self.units(tile, blocks, places[k], aside));
                 let place = |gate: usize, k: usize| places[k].index * A::GATES + gate.min(A::GATES - 1);
                 // SAFETY: the caller's.
                 unsafe {
@@ -214,7 +226,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         tile: &Tile<S::T>,
         panels: Range<usize>,
         place: usize,
-        (to, soon): (&Grid<*mut S::T>, Soon<'_>),
+        (to, aside, soon): (&Grid<*mut S::T>, Grid<*mut S::T>, Soon<'_>),
     ) {
         let layer = self.layer;
         let (rows, place) = (tile.rows, (place, A::PANELS));
@@ -229,25 +241,37 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         } else {
             (self.projected(tile.projected, &panels), [of_h, Term::none()])
         };
-        let product = Product { rows, vectors: A::C, panels: panels.len(), terms, soon };
+        let apart = (A::APART && self.in_one).then(|| Apart { to: aside, from: self.bias_apart(&panels) });
+        let product = Product { rows, vectors: A::C, panels: panels.len(), terms, apart, soon };
         // SAFETY: the caller's; the biases or projected gates of these panels' units are there.
         unsafe { product.run(self.s, &from, to) };
     }
 
     /// Where the numbers of one vector of a tile's units lie.
     #[inline(always)]
-    pub(super) fn units(&self, tile: &Tile<S::T>, blocks: &Range<usize>, place: Place) -> ForwardUnits<S::T> {
+    fn units(
+        &self,
+        tile: &Tile<S::T>,
+        blocks: &Range<usize>,
+        place: Place,
+        aside: &Sums<S>,
+    ) -> ForwardUnits<S::T> {
         let (hidden, row) = (self.layer.sizes.hidden, place.row);
         let unit = (blocks.start * A::GROUPS + place.vector) * S::LANES;
         let before = |place: *const S::T, step: usize| {
             if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
         };
         let (h, h_step) = self.new_states();
+        let of_x = if self.in_one {
+            aside[place.index].as_ptr().cast()
+        } else {
+            tile.projected.wrapping_add(row * self.projected_step() + (A::GATES - 1) * hidden + unit)
+        };
         let c_row = if self.sweep.keep { tile.row } else { tile.sequence } + row;
         ForwardUnits {
             lanes: hidden.saturating_sub(unit).min(S::LANES),
             gate_step: hidden,
-            projected: tile.projected.wrapping_add(row * self.projected_step() + unit),
+            of_x,
             kept: self.gates.wrapping_add((tile.row + row) * self.kept_step() + unit),
             keep: self.sweep.keep,
             h_before: before(tile.h_before, tile.h_step),

@@ -39,7 +39,7 @@ impl Arithmetic for GatedUnit {
         units: &[ForwardUnits<S::T>; N],
     ) {
         // SAFETY: the caller's.
-        let of_x = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].projected(2), units[k].lanes) });
+        let of_x = all!(k < N => unsafe { load::<S, WHOLE>(s, units[k].of_x, units[k].lanes) });
         // SAFETY: the caller's.
         let h = all!(k < N => unsafe { load_or_zero::<S, WHOLE>(s, units[k].h_before, units[k].lanes) });
         let r = sigmoid(s, r);

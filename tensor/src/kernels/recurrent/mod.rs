@@ -8,9 +8,10 @@
 //! The skeleton is the same for the whole family. [`forward`](Layer::forward) goes step by step: a
 //! tile of sums starts from the bias, W_ih x and W_hh h are added with the weights packed once for
 //! all steps, and while the tile is at hand the gates become the new state. Where a step has few
-//! rows, and in a GRU, W_ih x + b is computed for many steps at once before. [`backward`] runs the same loop the other way: a tile of ∂h starts from the gradient
-//! of the output, gets ∂a W_hh of the step after, and becomes the gradients ∂a of the gates'
-//! arguments. The gradients of the weights are products over all steps at the end.
+//! rows, or the weights are large, W_ih x + b is computed for some steps at once before.
+//! [`backward`] runs the same loop the other way: a tile of ∂h starts from the gradient of the
+//! output, gets ∂a W_hh of the step after, and becomes the gradients ∂a of the gates' arguments.
+//! The gradients of the weights are products over all steps at the end.
 //!
 //! What differs between the cells is the arithmetic of one vector of units, in `rnn`, `lstm`
 //! and `gru`.
