@@ -89,19 +89,19 @@ impl Network {
 }
 
 /// The medians of the seconds that some things take, done in turn, so that a machine whose speed
-/// drifts drifts for all of them.
+/// drifts drifts for all of them. Before each is timed, it is done once, as in training: what the
+/// others left in the caches is none of its own.
 pub(crate) fn medians<const N: usize>(
     rounds: usize,
     things: [&dyn Fn() -> Result<()>; N],
 ) -> Result<[f64; N]> {
     let mut seconds = [const { Vec::new() }; N];
-    for round in 0..=rounds {
+    for _ in 0..rounds {
         for (thing, seconds) in things.iter().zip(&mut seconds) {
+            thing()?;
             let start = Instant::now();
             thing()?;
-            if round > 0 {
-                seconds.push(start.elapsed().as_secs_f64()); // the first round is for the caches
-            }
+            seconds.push(start.elapsed().as_secs_f64());
         }
     }
     Ok(seconds.map(median))

@@ -2,7 +2,8 @@
 
 use crate::layout::stays_inside;
 
-/// A matrix inside a slice: element (i, j) lies at `offset + i * row_stride + j * column_stride`.
+/// A matrix inside a slice: element (i, j) lies at `offset + i * row_stride + j * column_stride`, where i
+/// is the row itself or the one that is picked for it.
 #[derive(Clone, Copy)]
 pub struct Matrix<'a, T> {
     data: &'a [T],
@@ -11,6 +12,7 @@ pub struct Matrix<'a, T> {
     columns: usize,
     row_stride: isize,
     column_stride: isize,
+    picks: Option<&'a [usize]>,
 }
 
 impl<'a, T> Matrix<'a, T> {
@@ -30,7 +32,7 @@ impl<'a, T> Matrix<'a, T> {
             data.len()
         );
         let ([rows, columns], [row_stride, column_stride]) = (size, strides);
-        Self { data, offset, rows, columns, row_stride, column_stride }
+        Self { data, offset, rows, columns, row_stride, column_stride, picks: None }
     }
 
     /// A matrix whose rows follow each other: `[rows, columns]`, row-major.
@@ -41,8 +43,25 @@ impl<'a, T> Matrix<'a, T> {
         Self::strided(data, 0, [rows, columns], [isize::try_from(columns).unwrap_or(isize::MAX), 1])
     }
 
+    /// The rows with these numbers, in this order, without a copy: a matrix to stand on the right of a
+    /// product.
+    ///
+    /// # Panics
+    /// Where there is no such row, or the elements of a row do not follow each other.
+    pub(crate) fn picking(self, picks: &'a [usize]) -> Self {
+        assert!(picks.iter().all(|&row| row < self.rows), "a row that is not there");
+        assert!(self.column_stride == 1 && self.picks.is_none(), "contiguous rows to pick from");
+        Self { rows: picks.len(), picks: Some(picks), ..self }
+    }
+
+    /// Whether the rows are picked, so that no stride leads from one to the next.
+    pub(crate) fn picks(&self) -> bool {
+        self.picks.is_some()
+    }
+
     /// The transpose, without a copy.
     pub fn transposed(self) -> Self {
+        debug_assert!(self.picks.is_none());
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -64,6 +83,7 @@ impl<'a, T> Matrix<'a, T> {
 
     /// The elements from one row to the next, and from one column to the next.
     pub(crate) fn strides(&self) -> [isize; 2] {
+        debug_assert!(self.picks.is_none());
         [self.row_stride, self.column_stride]
     }
 
@@ -86,6 +106,7 @@ impl<'a, T> Matrix<'a, T> {
     }
 
     fn start(&self, row: usize, column: usize) -> usize {
+        let row = self.picks.map_or(row, |picks| picks[row]);
         (self.offset as isize + row as isize * self.row_stride + column as isize * self.column_stride)
             as usize
     }
@@ -94,6 +115,10 @@ impl<'a, T> Matrix<'a, T> {
     pub(crate) fn part(self, first: [usize; 2], size: [usize; 2]) -> Self {
         let [rows, columns] = size;
         debug_assert!(first[0] + rows <= self.rows && first[1] + columns <= self.columns);
+        if let Some(picks) = self.picks {
+            let picks = Some(&picks[first[0]..first[0] + rows]);
+            return Self { offset: self.offset + first[1], rows, columns, picks, ..self };
+        }
         let offset = if size.contains(&0) { self.offset } else { self.start(first[0], first[1]) };
         Self { offset, rows, columns, ..self }
     }

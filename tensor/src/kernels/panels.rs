@@ -111,11 +111,10 @@ fn pack_panel<T: Real>(
     column: impl Fn(usize) -> Option<usize>,
     to: &mut [MaybeUninit<T>],
 ) {
-    let [row_stride, column_stride] = b.strides();
     let first = column(0).unwrap_or(0);
     let run = (0..width).take_while(|&place| column(place) == Some(first + place)).count();
     let rest_is_zero = (run..width).all(|place| column(place).is_none());
-    if column_stride == 1 && rest_is_zero {
+    if (b.picks() || b.strides()[1] == 1) && rest_is_zero {
         for (k, to) in to.chunks_exact_mut(width).enumerate() {
             for (to, &x) in to.iter_mut().zip(b.row_part(k, first..first + run)) {
                 to.write(x);
@@ -124,6 +123,7 @@ fn pack_panel<T: Real>(
         }
         return;
     }
+    let [row_stride, _] = b.strides();
     for (block, to) in to.chunks_mut(BLOCK * width).enumerate() {
         let rows = to.len() / width;
         let to = to.as_mut_ptr().cast::<T>();

@@ -47,6 +47,9 @@ const SMALL: usize = 512;
 
 /// A product of floats that is not tiny.
 pub(crate) fn of_floats<T: Real>(product: Product<'_, T>) {
+    if product.b.picks() {
+        return blocked::product(product);
+    }
     let Product { a, b, beta, c } = product;
     // A column is a row of the transposed product.
     let (row, matrix) = if b.columns() == 1 { (b.transposed(), a.transposed()) } else { (a, b) };
@@ -80,7 +83,7 @@ pub(crate) fn plain<T: Number>(product: Product<'_, T>) {
     }
     let depth = a.columns();
     for (i, row) in c.chunks_exact_mut(b.columns()).enumerate() {
-        if b.strides()[1] == 1 {
+        if b.picks() || b.strides()[1] == 1 {
             for p in 0..depth {
                 let x = *a.at(i, p);
                 for (c, &y) in row.iter_mut().zip(b.row_part(p, 0..b.columns())) {
@@ -156,6 +159,31 @@ mod tests {
         fn run_plain(self) {
             plain(self);
         }
+    }
+
+    #[test]
+    fn picked_rows_are_those_of_a_copy() {
+        for (depth, stored, n, m) in [(3, 5, 2, 2), (700, 90, 40, 70), (40, 40, 1, 1), (50, 7, 33, 1)] {
+            let (a, b) = (values(m * depth, 1), values(stored * (n + 3), 2));
+            let picks: Vec<usize> = (0..depth).map(|k| k * k % stored).collect();
+            let all = Matrix::strided(&b, 1, [stored, n], [n as isize + 3, 1]);
+            let copy: Vec<f64> = picks.iter().flat_map(|&row| all.row_part(row, 0..n)).copied().collect();
+            let run = |b| {
+                let mut c = vec![0.0; m * n];
+                Product::new(Matrix::row_major(&a, m, depth), b, 0.0, &mut c).run();
+                c
+            };
+            let (picked, copied) = (run(all.picking(&picks)), run(Matrix::row_major(&copy, depth, n)));
+            for (x, y) in picked.iter().zip(&copied) {
+                assert!((x - y).abs() <= 1e-13 * depth as f64, "{depth} of {stored} rows: {x} {y}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a row that is not there")]
+    fn only_rows_that_are_there_can_be_picked() {
+        Matrix::row_major(&[0.0; 6], 2, 3).picking(&[1, 2]);
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl<T: Real> Backward<'_, T> {
             Matrix::strided(self.h, offset, [count, state], [self.columns.width as isize, 1])
         };
         let da = |first: usize, count: usize| da.part([first, 0], [count, da.columns()]);
-        if !self.steps.are_equal() {
+        let equal = self.steps.are_equal();
+        if !equal && self.reverse {
             let before = self.states_before();
             let of_rows = Matrix::row_major(&before, rows, state);
             Product::new(da(0, rows).transposed(), of_rows, T::ZERO, to).run();
@@ -96,14 +97,23 @@ impl<T: Real> Backward<'_, T> {
         // The state before a row is the row a step earlier, or, in reverse, a step later.
         let (rest, first_step) = (rows - batch, if self.reverse { rows - batch } else { 0 });
         let (later, earlier) = if self.reverse { (0, batch) } else { (batch, 0) };
-        Product::new(da(later, rest).transposed(), h(earlier, rest), T::ZERO, to).run();
+        let places = if equal { Vec::new() } else { self.places_before() };
+        let before = if equal { h(earlier, rest) } else { h(0, rows).picking(&places) };
+        Product::new(da(later, rest).transposed(), before, T::ZERO, to).run();
         if !self.start.h.is_empty() {
             let h_0 = Matrix::row_major(self.start.h, batch, state);
             Product::new(da(first_step, batch).transposed(), h_0, T::ONE, to).run();
         }
     }
 
-    /// For each row, the state before it: [N, S].
+    /// For each row but those of the first step, the row a step earlier. Sequences that are running at a
+    /// step were running before, and in the same order.
+    fn places_before(&self) -> Vec<usize> {
+        let steps = self.steps;
+        (1..steps.count()).flat_map(|k| steps.rows_of(k - 1).take(steps.rows_of(k).len())).collect()
+    }
+
+    /// For each row, the state before it, of sequences that begin at different steps: [N, S].
     fn states_before(&self) -> Vec<T> {
         let (count, state, Columns { width, first }) = (self.steps.rows(), self.sizes.state, self.columns);
         let none = vec![T::ZERO; state];
