@@ -95,7 +95,7 @@ pub(crate) struct Product<'a, T> {
     /// What is added up, one after the other: W_ih x and then W_hh h, for example.
     pub(crate) terms: [Term<T>; 2],
     /// What leaves the sums between the terms, if anything does.
-    pub(crate) apart: Option<Apart<T>>,
+    pub(crate) apart: Option<&'a Apart<T>>,
     /// What will be needed then.
     pub(crate) soon: Soon<'a>,
 }
@@ -236,7 +236,7 @@ impl<T: crate::Real> Product<'_, T> {
                     for (term, Term { depth, left, right }) in self.terms.iter().enumerate() {
                         if V.is_multiple_of(WITH_APART)
                             && term == 1
-                            && let Some(Apart { to, from }) = &self.apart
+                            && let Some(Apart { to, from }) = self.apart
                         {
                             let (to, from) =
                                 (to.as_source().vectors::<V>(S::LANES), from.vectors::<V>(S::LANES));

@@ -241,7 +241,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         } else {
             (self.projected(tile.projected, &panels), [of_h, Term::none()])
         };
-        let apart = (A::APART && self.in_one).then(|| Apart { to: aside, from: self.bias_apart(&panels) });
+        let apart = Apart { to: aside, from: self.bias_apart(&panels) };
+        let apart = (A::APART && self.in_one).then_some(&apart);
         let product = Product { rows, vectors: A::C, panels: panels.len(), terms, apart, soon };
         // SAFETY: the caller's; the biases or projected gates of these panels' units are there.
         unsafe { product.run(self.s, &from, to) };
