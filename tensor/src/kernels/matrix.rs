@@ -59,9 +59,14 @@ impl<'a, T> Matrix<'a, T> {
         self.picks.is_some()
     }
 
+    /// Whether the elements of a row follow each other.
+    pub(crate) fn has_contiguous_rows(&self) -> bool {
+        self.column_stride == 1
+    }
+
     /// The transpose, without a copy.
     pub fn transposed(self) -> Self {
-        debug_assert!(self.picks.is_none());
+        assert!(self.picks.is_none(), "rows that are picked have no transpose");
         Self {
             rows: self.columns,
             columns: self.rows,
@@ -83,7 +88,7 @@ impl<'a, T> Matrix<'a, T> {
 
     /// The elements from one row to the next, and from one column to the next.
     pub(crate) fn strides(&self) -> [isize; 2] {
-        debug_assert!(self.picks.is_none());
+        assert!(self.picks.is_none(), "rows that are picked have no stride");
         [self.row_stride, self.column_stride]
     }
 

@@ -114,7 +114,7 @@ fn pack_panel<T: Real>(
     let first = column(0).unwrap_or(0);
     let run = (0..width).take_while(|&place| column(place) == Some(first + place)).count();
     let rest_is_zero = (run..width).all(|place| column(place).is_none());
-    if (b.picks() || b.strides()[1] == 1) && rest_is_zero {
+    if b.has_contiguous_rows() && rest_is_zero {
         for (k, to) in to.chunks_exact_mut(width).enumerate() {
             for (to, &x) in to.iter_mut().zip(b.row_part(k, first..first + run)) {
                 to.write(x);

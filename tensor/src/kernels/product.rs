@@ -83,7 +83,7 @@ pub(crate) fn plain<T: Number>(product: Product<'_, T>) {
     }
     let depth = a.columns();
     for (i, row) in c.chunks_exact_mut(b.columns()).enumerate() {
-        if b.picks() || b.strides()[1] == 1 {
+        if b.has_contiguous_rows() {
             for p in 0..depth {
                 let x = *a.at(i, p);
                 for (c, &y) in row.iter_mut().zip(b.row_part(p, 0..b.columns())) {
@@ -177,6 +177,11 @@ mod tests {
             for (x, y) in picked.iter().zip(&copied) {
                 assert!((x - y).abs() <= 1e-13 * depth as f64, "{depth} of {stored} rows: {x} {y}");
             }
+            let part = all.picking(&picks).part([2, n - 1], [depth - 2, 1]);
+            assert!(
+                (2..depth).all(|k| *part.at(k - 2, 0) == copy[k * n + n - 1]),
+                "{depth} of {stored} rows"
+            );
         }
     }
 

@@ -19,7 +19,7 @@ use super::{buffer::LINE, grid::Grid, panels::Panels, simd::Simd, soon::Soon};
 const COLUMNS_AHEAD: usize = 32;
 
 /// Vectors of a panel whose last one may be wanted apart.
-const WITH_APART: usize = 3;
+pub(crate) const WITH_APART: usize = 3;
 
 /// Room for the vectors of two tiles.
 const ROOM: usize = 48;
@@ -101,7 +101,8 @@ pub(crate) struct Product<'a, T> {
 }
 
 /// The last vector of each panel's sums of the first term, which go to a place of their own, and what
-/// those of the second term start from: the new gate of a GRU needs the two apart.
+/// those of the second term start from, in every row: the new gate of a GRU needs the two apart. Whole
+/// vectors are written, whatever the lanes.
 #[derive(Clone, Copy)]
 pub(crate) struct Apart<T> {
     pub(crate) to: Grid<*mut T>,
@@ -161,7 +162,7 @@ impl<T: crate::Real> Product<'_, T> {
     ///
     /// # Safety
     /// The operands and `from` can be read and `to` written where they say, for all rows; there are
-    /// at most [`most_rows`] of them.
+    /// at most [`most_rows`] of them. What is apart can be read, and written in whole vectors, too.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
         debug_assert!(
@@ -170,6 +171,7 @@ impl<T: crate::Real> Product<'_, T> {
                     || (self.vectors, self.panels) == (2, 2)
                     || (self.rows == 1 && self.panels == panels_a_row(self.vectors)))
         );
+        debug_assert!(self.apart.is_none() || self.vectors == WITH_APART);
         // SAFETY: the caller's.
         unsafe {
             match (self.vectors, self.panels) {

@@ -67,7 +67,7 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
 pub(super) struct ForwardUnits<T> {
     /// How many units the vector has.
     pub(super) lanes: usize,
-    /// H: from one gate to the next.
+    /// H: from one number of a unit that is kept to the next.
     pub(super) gate_step: usize,
     /// W_ih x + b of the last gate, where that is apart.
     pub(super) of_x: *const T,

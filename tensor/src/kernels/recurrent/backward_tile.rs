@@ -90,23 +90,31 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
 
     /// What a tile from the `first` row of a group on needs from far away: what forward kept, in whose
     /// place the gradients go, and what the next tile of these sequences starts from, be it that of the
-    /// next panels or, after all, that of the step before.
+    /// next panels or, after the last ones, that of the step before.
     #[inline(always)]
     fn far_away(&self, group: &Group, first: usize, (panels, all): (&Range<usize>, &Range<usize>)) -> Far {
         let mut far = Far::nothing();
         if !self.far {
             return far;
         }
-        let width = 2 * S::LANES;
-        let units = self.units(group, (first, panels.start * width));
-        let lines = |start, step| Lines::of(start, step, panels.len() * width);
+        let (width, Sizes { hidden, state, .. }) = (2 * S::LANES, self.sweep.sizes);
+        let lines = |start, step, unit: usize| {
+            Lines::of(start, step, (panels.len() * width).min(state.saturating_sub(unit)))
+        };
+        let unit = panels.start * width;
+        let units = self.units(group, (first, unit));
         for gate in 0..A::GRADIENTS {
-            far = far.and(lines(units.gate(gate).cast_const(), self.gates_step()));
+            far = far.and(lines(units.gate(gate).cast_const(), self.gates_step(), unit));
         }
-        let h_step = self.sweep.columns.width;
-        far = far.and(lines(if A::CARRIES { units.h_before } else { units.h }, h_step));
-        if A::CELL {
-            far = far.and(lines(units.c_before, self.sweep.sizes.hidden));
+        // States before the first step are few, and may not be there.
+        let old = group.before.is_some();
+        if !A::CARRIES {
+            far = far.and(lines(units.h, self.sweep.columns.width, unit));
+        } else if old {
+            far = far.and(lines(units.h_before, self.sweep.columns.width, unit));
+        }
+        if A::CELL && old {
+            far = far.and(lines(units.c_before, hidden, unit));
         }
         let next = if panels.end < all.end {
             Some((group.row, panels.end))
@@ -115,7 +123,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         };
         if let Some((row, panel)) = next {
             let (start, step) = self.output_gradient(row + first, panel * width);
-            far = far.and(lines(start, step));
+            far = far.and(lines(start, step, panel * width));
         }
         far
     }
@@ -209,7 +217,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let s = self.s;
         let first_unit = panels.start * 2 * S::LANES;
         // Whoever reads rows one after another gets those behind them as well, from a processor that
-        // guesses. Those behind the last tile are another thread's, which writes them.
+        // guesses. Those behind the last tile may be another thread's, which writes them.
         let last_of_several = first > 0 && first + count == group.rows;
         together::<N>(
             (count, last_of_several),

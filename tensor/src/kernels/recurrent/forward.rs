@@ -143,7 +143,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             c: c.start(),
             unprojected: unprojected.start(),
             pieces: plan.pieces,
-            far: is_far(rows * hidden),
+            far: is_far((1 + if sweep.keep { A::KEPT } else { 0 }) * rows * hidden),
             // Enough rows a step make good use of W_ih; few make better use of it together, and so does
             // what fills the second cache.
             in_one: batch / plan.parts.len() >= ENOUGH_ROWS

@@ -35,7 +35,8 @@ pub(super) struct Run<'a, S: Simd, A> {
 // was written before they met.
 unsafe impl<S: Simd, A: Sync> Sync for Run<'_, S, A> {}
 
-// SAFETY: as for `Run`, whose memory these point to.
+// SAFETY: as for `Run`, whose memory these point to, or a buffer for W_ih x + b, of which each piece
+// writes rows or columns of its own.
 unsafe impl<T: Sync> Sync for Rows<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Tile<T> {}

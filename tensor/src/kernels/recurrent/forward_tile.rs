@@ -18,7 +18,7 @@ use crate::kernels::{
     panels::Panels,
     simd::Simd,
     soon::{Lines, Soon},
-    tile::{Apart, Left, Product, Sums, Term, cover, into_room, no_sums},
+    tile::{Apart, Left, Product, Sums, Term, WITH_APART, cover, into_room, no_sums},
 };
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
@@ -35,7 +35,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let to = self.of_panels(projected, &panels);
             let product = Product::of_panels::<S>(count, left, (&layer.ih, &panels, row.div_ceil(count)));
             // SAFETY: the bias has a number for each place of the panels; the tile's rows of x and
-            // of the gates are there, and the lanes end with the units.
+            // of W_ih x + b are there, and the lanes end with the units.
             unsafe { product.run(s, &from, &to) };
         });
     }
@@ -171,8 +171,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         if !self.far {
             return far;
         }
-        let units = self.units(tile, blocks, Place { row: 0, vector: 0, index: 0 }, &no_sums::<S>());
-        let numbers = blocks.len() * A::GROUPS * S::LANES;
+        let units = self.units(tile, blocks, Place { row: 0, vector: 0, index: 0 }, None);
+        let unit = blocks.start * A::GROUPS * S::LANES;
+        let numbers = (blocks.len() * A::GROUPS * S::LANES).min(self.layer.sizes.hidden - unit);
         let lines = |start: *mut S::T, step| Lines::of(start.cast_const(), step, numbers);
         if self.in_one || !Self::IN_PLACE {
             far = far.and(lines(units.h, self.new_states().1));
@@ -191,7 +192,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The new states from the sums of a tile, N vectors of units at a time.
     ///
     /// # Safety
-    /// The sums have been written, and the tile's places are there; if `WHOLE`, all vectors of these
+    /// The sums have been written, with what is put aside; the tile's places are there; if `WHOLE`, all vectors of these
     /// blocks are whole.
     #[inline(always)]
     unsafe fn states<const N: usize, const WHOLE: bool>(
@@ -205,7 +206,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             blocks.len() * A::GROUPS,
             #[inline(always)]
             |places| {
-                let units = all!(k < N => self.units(tile, blocks, places[k], aside));
+                let units = all!(k < N => self.units(tile, blocks, places[k], Some(aside)));
                 let place = |gate: usize, k: usize| places[k].index * A::GATES + gate.min(A::GATES - 1);
                 // SAFETY: the caller's.
                 unsafe {
@@ -219,7 +220,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The sums of a tile: the one at `place` among those that go through these panels' block.
     ///
     /// # Safety
-    /// The tile's states before are there, and `to` has room for its sums.
+    /// The tile's states before are there, `to` has room for its sums, and `aside` for a vector in each
+    /// row and block.
     #[inline(always)]
     unsafe fn sums(
         &self,
@@ -241,10 +243,12 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         } else {
             (self.projected(tile.projected, &panels), [of_h, Term::none()])
         };
+        const { assert!(!A::APART || (A::C == WITH_APART && A::PANELS == 1 && A::GROUPS == 1)) };
         let apart = Apart { to: aside, from: self.bias_apart(&panels) };
         let apart = (A::APART && self.in_one).then_some(&apart);
         let product = Product { rows, vectors: A::C, panels: panels.len(), terms, apart, soon };
-        // SAFETY: the caller's; the biases or projected gates of these panels' units are there.
+        // SAFETY: the caller's; the biases of these panels' units, those apart too, or their W_ih x + b
+        // are there.
         unsafe { product.run(self.s, &from, to) };
     }
 
@@ -255,7 +259,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         tile: &Tile<S::T>,
         blocks: &Range<usize>,
         place: Place,
-        aside: &Sums<S>,
+        aside: Option<&Sums<S>>,
     ) -> ForwardUnits<S::T> {
         let (hidden, row) = (self.layer.sizes.hidden, place.row);
         let unit = (blocks.start * A::GROUPS + place.vector) * S::LANES;
@@ -263,10 +267,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
         };
         let (h, h_step) = self.new_states();
-        let of_x = if self.in_one {
-            aside[place.index].as_ptr().cast()
-        } else {
-            tile.projected.wrapping_add(row * self.projected_step() + (A::GATES - 1) * hidden + unit)
+        let of_x = match aside {
+            Some(aside) if self.in_one => aside[place.index].as_ptr().cast(),
+            _ => tile.projected.wrapping_add(row * self.projected_step() + (A::GATES - 1) * hidden + unit),
         };
         let c_row = if self.sweep.keep { tile.row } else { tile.sequence } + row;
         ForwardUnits {

@@ -47,6 +47,7 @@ impl<T: Real> Layer<T> {
         }
         let projected = if weights.hr.is_empty() { hidden } else { weights.hr.len() / hidden };
         assert_eq!(projected, state, "the size of the state");
+        assert!(weights.hr.is_empty() || cell.has_cell_state(), "a projection belongs to an LSTM");
         T::pack(Pack { path, cell, sizes, weights })
     }
 

@@ -29,7 +29,7 @@ impl<T: Real> Layer<T> {
         Scratch { steps: Steps::equal(1, batch), gates, unprojected }
     }
 
-    /// How many numbers the gates of a step need, and its states before the projection.
+    /// How many numbers W_ih x + b of a step needs, and its states before the projection.
     fn scratch_sizes(&self, batch: usize) -> [usize; 2] {
         let (gates, hidden) = (self.cell.gates(), self.sizes.hidden);
         let a_row = [

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::{backward::backward_on, *};
 use crate::{Real, kernels::simd::Path};
 
+mod sizes;
+
 /// Everything that a sweep is about.
 #[derive(Clone, Debug)]
 struct Case {
@@ -362,36 +364,5 @@ proptest! {
     fn a_step_at_a_time_has_the_same_bits(case in case()) {
         let case = Case { lengths: vec![case.lengths[0]; case.lengths.len()], reverse: false, ..case };
         bits_of_single_steps_are_the_same(&case)?;
-    }
-}
-
-/// Sizes for which the threads split sequences, and for which they split units.
-#[cfg(feature = "rayon")]
-#[test]
-fn the_number_of_threads_does_not_change_the_bits() {
-    let batches: [(_, Vec<usize>); 3] = [(96, vec![9; 23]), (70, (1..40).rev().collect()), (400, vec![3; 2])];
-    let cells = [Cell::Tanh, Cell::LSTM, Cell::GRU].into_iter();
-    let cases = cells.flat_map(|cell| batches.clone().map(|(hidden, batch)| (cell, hidden, hidden, batch)));
-    // With a projection, threads split the units of each of its two products.
-    for (cell, hidden, state, lengths) in cases.chain([(Cell::LSTM, 256, 128, vec![4; 5])]) {
-        let sizes = Sizes { input: 50, hidden, state };
-        let case = Case { cell, sizes, lengths, reverse: false, bias: true, starts: true, seed: 5 };
-        let numbers = case.numbers::<f32>();
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let path = Path::of_this_machine();
-                let (h, columns, _) = swept(&case, &numbers, path, true);
-                let h = of_columns(&h, columns, state);
-                (h, in_order(gradients(&case, &numbers, path)))
-            })
-        };
-        let bits = |(h, gradients): (Vec<f32>, [Vec<f32>; 8])| -> Vec<u32> {
-            h.iter().chain(gradients.iter().flatten()).map(|x| x.to_bits()).collect()
-        };
-        let one = bits(run(1));
-        for threads in [2, 7] {
-            assert!(bits(run(threads)) == one, "{cell:?} of {hidden} units on {threads} threads");
-        }
     }
 }

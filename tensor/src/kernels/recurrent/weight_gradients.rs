@@ -97,8 +97,8 @@ impl<T: Real> Backward<'_, T> {
         // The state before a row is the row a step earlier, or, in reverse, a step later.
         let (rest, first_step) = (rows - batch, if self.reverse { rows - batch } else { 0 });
         let (later, earlier) = if self.reverse { (0, batch) } else { (batch, 0) };
-        let places = if equal { Vec::new() } else { self.places_before() };
-        let before = if equal { h(earlier, rest) } else { h(0, rows).picking(&places) };
+        let places = (!equal).then(|| self.places_before());
+        let before = places.as_ref().map_or_else(|| h(earlier, rest), |places| h(0, rows).picking(places));
         Product::new(da(later, rest).transposed(), before, T::ZERO, to).run();
         if !self.start.h.is_empty() {
             let h_0 = Matrix::row_major(self.start.h, batch, state);
@@ -113,7 +113,7 @@ impl<T: Real> Backward<'_, T> {
         (1..steps.count()).flat_map(|k| steps.rows_of(k - 1).take(steps.rows_of(k).len())).collect()
     }
 
-    /// For each row, the state before it, of sequences that begin at different steps: [N, S].
+    /// For each row, the state before it, in reverse, where sequences begin at different steps: [N, S].
     fn states_before(&self) -> Vec<T> {
         let (count, state, Columns { width, first }) = (self.steps.rows(), self.sizes.state, self.columns);
         let none = vec![T::ZERO; state];
