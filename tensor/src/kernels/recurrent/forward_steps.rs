@@ -173,17 +173,13 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         if Self::IN_PLACE { self.output.h_step } else { row_step::<S::T>(A::GATES * self.layer.sizes.hidden) }
     }
 
-    /// The only step of a sweep, with a place for W_ih x + b.
-    pub(super) fn only_step(&self, projected: *mut S::T) {
-        let projected = self.projected_of(0, projected, 0);
+    /// The only step of a sweep.
+    pub(super) fn only_step(&self) {
+        debug_assert!(self.in_one, "no place for W_ih x + b");
+        let projected = std::ptr::null_mut();
         let rows = Rows { first: 0, count: self.sweep.steps.batch(), projected };
         let (_, all) = self.tiles(rows, None, 0);
-        self.shared(self.blocks(), |blocks| {
-            if !self.in_one {
-                self.project_rows(rows, blocks.clone());
-            }
-            self.rows(all, blocks);
-        });
+        self.shared(self.blocks(), |blocks| self.rows(all, blocks));
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));
         }

@@ -4,7 +4,7 @@
 
 use super::{
     Cell, Forward, Layer, Start, Steps, forward::Output, forward_steps::Run, gru::GatedUnit,
-    lstm::LongShortTermMemory, plan::pieces_of_a_step, rnn::Simple, rows::row_step,
+    lstm::LongShortTermMemory, plan::pieces_of_a_step, rnn::Simple,
 };
 use crate::{
     Real,
@@ -18,25 +18,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Scratch<T> {
     steps: Steps,
-    gates: Vec<T>,
+    /// The states before the projection, where there is one.
     unprojected: Vec<T>,
 }
 
 impl<T: Real> Layer<T> {
     /// Room for steps of `batch` sequences.
     pub fn scratch(&self, batch: usize) -> Scratch<T> {
-        let [gates, unprojected] = self.scratch_sizes(batch).map(|size| vec![T::ZERO; size]);
-        Scratch { steps: Steps::equal(1, batch), gates, unprojected }
+        Scratch { steps: Steps::equal(1, batch), unprojected: vec![T::ZERO; self.scratch_size(batch)] }
     }
 
-    /// How many numbers W_ih x + b of a step needs, and its states before the projection.
-    fn scratch_sizes(&self, batch: usize) -> [usize; 2] {
-        let (gates, hidden) = (self.cell.gates(), self.sizes.hidden);
-        let a_row = [
-            if gates > 1 { row_step::<T>(gates * hidden) } else { 0 },
-            if self.hr.is_some() { hidden } else { 0 },
-        ];
-        a_row.map(|numbers| batch * numbers)
+    fn scratch_size(&self, batch: usize) -> usize {
+        if self.hr.is_some() { batch * self.sizes.hidden } else { 0 }
     }
 
     /// One step: from x, [B, I], and h, [B, S], the next h; c, [B, H], changes in place. The bits
@@ -50,8 +43,7 @@ impl<T: Real> Layer<T> {
         assert_eq!((h.len(), next.len()), (batch * sizes.state, batch * sizes.state), "the size of a state");
         let of_c = if self.cell.has_cell_state() { batch * sizes.hidden } else { 0 };
         assert_eq!(c.len(), of_c, "the size of the cell state");
-        let found = [scratch.gates.len(), scratch.unprojected.len()];
-        assert_eq!(found, self.scratch_sizes(batch), "the scratch");
+        assert_eq!(scratch.unprojected.len(), self.scratch_size(batch), "the scratch");
         T::step(self, scratch, (x, h, next, c));
     }
 }
@@ -74,7 +66,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Step<'_, T, A> {
     type Output = ();
 
     fn run<S: Simd<T = T>>(self, s: S) {
-        let Self(layer, Scratch { steps, gates, unprojected }, (x, h, next, c), cell) = self;
+        let Self(layer, Scratch { steps, unprojected }, (x, h, next, c), cell) = self;
         let sweep = Forward { steps, reverse: false, x, start: Start { h, c: &[] }, keep: false };
         let run = Run {
             s,
@@ -85,12 +77,12 @@ impl<T: Real, A: Arithmetic> Work<T> for Step<'_, T, A> {
             gates: std::ptr::null_mut(),
             c: c.as_mut_ptr(),
             unprojected: unprojected.as_mut_ptr(),
-            in_one: !A::APART,
+            in_one: true,
             far: false,
             pieces: pieces_of_a_step(
                 steps.batch() * A::GATES * layer.sizes.hidden * (x.len() / steps.batch() + layer.sizes.state),
             ),
         };
-        run.only_step(gates.as_mut_ptr());
+        run.only_step();
     }
 }
