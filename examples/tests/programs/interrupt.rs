@@ -65,7 +65,6 @@ fn forecast_and_names_go_on_with_the_same_bits() {
         let checkpoint = format!("{out}/{example}_training.safetensors");
         let mut killed = start(&out, &[]);
         wait_for(&checkpoint);
-        sleep(Duration::from_millis(500));
         killed.kill().unwrap();
         killed.wait().unwrap();
 
@@ -74,8 +73,10 @@ fn forecast_and_names_go_on_with_the_same_bits() {
         let said = String::from_utf8(again.stderr).unwrap();
         assert!(said.contains("is there already: go on from it with --resume, or begin anew with"), "{said}");
 
+        let written = || fs::metadata(&checkpoint).and_then(|file| file.modified()).unwrap();
+        let before = written();
         let resumed = start(&out, &["--resume"]);
-        sleep(Duration::from_millis(700));
+        wait_until(|| written() != before);
         let said = interrupt(resumed);
         let (_, command) = said.lines().last().unwrap().split_once("; to go on: ").unwrap();
         let output = in_a_shell(&folder.path(""), command).output().unwrap();
@@ -91,11 +92,16 @@ fn forecast_and_names_go_on_with_the_same_bits() {
 
 /// Waits for a file, and a little longer.
 fn wait_for(file: &str) {
+    wait_until(|| fs::metadata(file).is_ok());
+    sleep(Duration::from_millis(200));
+}
+
+/// Waits a minute at most.
+fn wait_until(true_now: impl Fn() -> bool) {
     let start = Instant::now();
-    while fs::metadata(file).is_err() && start.elapsed() < Duration::from_secs(60) {
+    while !true_now() && start.elapsed() < Duration::from_secs(60) {
         sleep(Duration::from_millis(5));
     }
-    sleep(Duration::from_millis(200));
 }
 
 /// Ctrl-C; what the program then says.
