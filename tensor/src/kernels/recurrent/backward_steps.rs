@@ -99,11 +99,9 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             }
         });
         match self.hr.filter(|_| A::CELL) {
-            None => {
-                self.shared_panels(self.hh, |panels| {
-                    groups.iter().for_each(|group| self.states(group, panels.clone()));
-                });
-            }
+            None => self.shared_panels(self.hh, |panels| {
+                groups.iter().for_each(|group| self.states(group, panels.clone()));
+            }),
             Some(hr) => {
                 self.shared_panels(self.hh, |panels| {
                     groups.iter().for_each(|group| self.projected_states(group, panels.clone()));

@@ -143,7 +143,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 let soon = far.soon(tile.rows, self.depth(&tile));
                 // SAFETY: all places are of rows of this part and units of these blocks, and lanes
                 // end with the units. `h_before` has a row of states for each row of the tile. All
-                // sums of the tile are written before they are read.
+                // sums of the tile, and what is put aside, are written before they are read.
                 unsafe {
                     for (k, first) in panels.clone().step_by(together).enumerate() {
                         let to = into_room::<S>(&mut sums, k * A::C, (together * A::C, vectors));
@@ -192,8 +192,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// The new states from the sums of a tile, N vectors of units at a time.
     ///
     /// # Safety
-    /// The sums have been written, with what is put aside; the tile's places are there; if `WHOLE`, all vectors of these
-    /// blocks are whole.
+    /// The sums have been written, with what is put aside; the tile's places are there; if `WHOLE`, all
+    /// vectors of these blocks are whole.
     #[inline(always)]
     unsafe fn states<const N: usize, const WHOLE: bool>(
         &self,
