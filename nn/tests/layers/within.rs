@@ -158,26 +158,30 @@ fn difference<T: Real>(a: &[Vec<T>], b: &[Vec<T>]) -> f64 {
     apart / norm(&mut b.iter().flatten().map(|&b| Real::to_f64(b))).max(1e-300)
 }
 
-fn check<T: Real>(case: &Case, tolerance: f64) -> Result<(), TestCaseError> {
+/// Gradients of parameters are sums over the rows of all steps, here taken in two orders. The
+/// rounding errors of n terms of random sign grow like √n beside their sum.
+fn check<T: Real>(case: &Case) -> Result<(), TestCaseError> {
     let (values, gradients) = results::<T>(case, Some(0));
     let (plain_values, plain_gradients) = results::<T>(case, None);
     prop_assert_eq!(values, plain_values);
     let lengths = |all: &[Vec<T>]| all.iter().map(Vec::len).collect::<Vec<_>>();
     prop_assert_eq!(lengths(&gradients), lengths(&plain_gradients));
     let apart = difference(&gradients, &plain_gradients);
-    prop_assert!(apart <= tolerance, "gradients are {apart:.1e} of their norm apart");
+    let rows = (case.steps * case.batch) as f64;
+    let tolerance = 2.0 * (1.0 + rows.sqrt()) * Real::to_f64(T::epsilon());
+    prop_assert!(apart <= tolerance, "gradients are {apart:.1e} of their norm apart, not {tolerance:.1e}");
     Ok(())
 }
 
 proptest! {
     #[test]
     fn single_precision_equals_the_plain_layer(case in cases()) {
-        check::<f32>(&case, 2e-6)?;
+        check::<f32>(&case)?;
     }
 
     #[test]
     fn double_precision_equals_the_plain_layer(case in cases()) {
-        check::<f64>(&case, 2e-15)?;
+        check::<f64>(&case)?;
     }
 }
 
