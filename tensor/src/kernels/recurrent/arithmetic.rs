@@ -89,51 +89,6 @@ impl<T: crate::Real> ForwardUnits<T> {
     }
 }
 
-/// One of the vectors that [`together`] goes through.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) row: usize,
-    /// Which vector of the row.
-    pub(super) vector: usize,
-    /// Which one of all.
-    pub(super) index: usize,
-}
-
-/// Calls `work` for N at a time of `rows` rows of `vectors` vectors, row after row, from the last one if
-/// `descending`; where fewer are left, the last one stands for the others as well.
-#[inline(always)]
-pub(super) fn together<const N: usize>(
-    (rows, descending): (usize, bool),
-    vectors: usize,
-    mut work: impl FnMut([Place; N]),
-) {
-    let count = rows * vectors;
-    let mut place = if descending {
-        Place { row: rows - 1, vector: 0, index: count - vectors }
-    } else {
-        Place { row: 0, vector: 0, index: 0 }
-    };
-    let mut left = count;
-    for _ in 0..count.div_ceil(N) {
-        let mut places = [place; N];
-        for of_all in &mut places {
-            *of_all = place;
-            if left > 1 {
-                left -= 1;
-                let row_ends = place.vector + 1 == vectors;
-                place.vector = if row_ends { 0 } else { place.vector + 1 };
-                place.index += 1;
-                if row_ends && descending {
-                    (place.row, place.index) = (place.row - 1, place.index - 2 * vectors);
-                } else if row_ends {
-                    place.row += 1;
-                }
-            }
-        }
-        work(places);
-    }
-}
-
 /// Leaves for backward what it needs: of each of N vectors of units, four numbers a unit.
 ///
 /// # Safety

@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use super::{
     Columns, Sizes,
-    arithmetic::{Arithmetic, BackwardUnits, TOGETHER, load, together},
+    arithmetic::{Arithmetic, BackwardUnits, TOGETHER, load},
     backward_steps::{Group, Rows, Run},
     far::Far,
+    walk::{Walk, step},
 };
 use crate::kernels::{
     counter::count,
@@ -214,25 +215,69 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         panels: &Range<usize>,
         (sums, carries): (&Sums<S>, bool),
     ) {
-        let s = self.s;
-        let first_unit = panels.start * 2 * S::LANES;
+        let (s, cell, Sizes { hidden, state, .. }) = (self.s, self.cell, self.sweep.sizes);
+        let (unit, vectors) = (panels.start * 2 * S::LANES, panels.len() * 2);
+        let BackwardUnits { gates, h, h_before, c_before, dc, carry, .. } = self.units(group, (first, unit));
+        let width = self.sweep.columns.width;
+        let h_before_step = if group.before.is_some() { width } else { state };
+        let walk = Walk {
+            start: [
+                sums.as_ptr().cast::<S::T>().cast_mut(),
+                gates,
+                h.cast_mut(),
+                h_before.cast_mut(),
+                c_before.cast_mut(),
+                dc,
+                carry,
+            ],
+            down: [
+                vectors * S::LANES,
+                self.gates_step(),
+                if self.unprojected.is_some() { hidden } else { width },
+                step(h_before, h_before_step),
+                step(c_before, hidden),
+                hidden,
+                state,
+            ],
+            right: [
+                S::LANES,
+                S::LANES,
+                S::LANES,
+                step(h_before, S::LANES),
+                step(c_before, S::LANES),
+                S::LANES,
+                S::LANES,
+            ],
+        };
         // Whoever reads rows one after another gets those behind them as well, from a processor that
         // guesses. Those behind the last tile may be another thread's, which writes them.
         let last_of_several = first > 0 && first + count == group.rows;
-        together::<N>(
-            (count, last_of_several),
-            panels.len() * 2,
+        walk.together::<N>(
+            (count, vectors),
+            last_of_several,
             #[inline(always)]
-            |places| {
-                let at = |k: usize| (first + places[k].row, first_unit + places[k].vector * S::LANES);
-                let units = all!(k < N => self.units(group, at(k)));
+            |places, vector| {
+                let lanes = hidden.saturating_sub(unit + vector * S::LANES).min(S::LANES);
+                let units = places.map(
+                    #[inline(always)]
+                    |[_, gates, h, h_before, c_before, dc, carry]| BackwardUnits {
+                        lanes,
+                        gate_step: hidden,
+                        gates,
+                        h,
+                        h_before,
+                        c_before,
+                        dc,
+                        carry,
+                    },
+                );
                 // SAFETY: the caller's.
                 unsafe {
-                    let mut dh = all!(k < N => sums[places[k].index].assume_init());
+                    let mut dh = all!(k < N => s.load(places[k][0]));
                     if carries {
                         dh = all!(k < N => s.add(dh[k], load::<S, WHOLE>(s, units[k].carry, units[k].lanes)));
                     }
-                    self.cell.backward::<S, N, WHOLE>(s, dh, &units);
+                    cell.backward::<S, N, WHOLE>(s, dh, &units);
                 }
             },
         );

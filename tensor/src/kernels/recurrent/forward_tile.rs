@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use super::{
     Sizes,
-    arithmetic::{Arithmetic, ForwardUnits, GATES, Place, TOGETHER, together},
+    arithmetic::{Arithmetic, ForwardUnits, GATES, TOGETHER},
     far::Far,
     forward_steps::{Rows, Run, Tile},
     rows::row_step,
+    walk::{Walk, step},
 };
 use crate::kernels::{
     counter::count,
@@ -171,8 +172,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         if !self.far {
             return far;
         }
-        let units = self.units(tile, blocks, Place { row: 0, vector: 0, index: 0 }, None);
         let unit = blocks.start * A::GROUPS * S::LANES;
+        let units = self.units(tile, unit);
         let numbers = (blocks.len() * A::GROUPS * S::LANES).min(self.layer.sizes.hidden - unit);
         let lines = |start: *mut S::T, step| Lines::of(start.cast_const(), step, numbers);
         if self.in_one || !Self::IN_PLACE {
@@ -201,17 +202,63 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         blocks: &Range<usize>,
         (sums, aside): (&Sums<S>, &Sums<S>),
     ) {
-        together::<N>(
-            (tile.rows, false),
-            blocks.len() * A::GROUPS,
+        let (s, cell, keep, hidden) = (self.s, self.cell, self.sweep.keep, self.layer.sizes.hidden);
+        let (unit, vectors) = (blocks.start * A::GROUPS * S::LANES, blocks.len() * A::GROUPS);
+        let ForwardUnits { kept, h_before, c_before, h, c, .. } = self.units(tile, unit);
+        // W_ih x + b of the last gate, where that is apart.
+        let (of_x, of_x_step) = if self.in_one {
+            (aside.as_ptr().cast(), vectors * S::LANES)
+        } else {
+            let last_gate = (A::GATES - 1) * hidden + unit;
+            (tile.projected.wrapping_add(last_gate), self.projected_step())
+        };
+        let sums = sums.as_ptr().cast::<S::T>();
+        let walk = Walk {
+            start: [sums, of_x, kept, h_before, c_before, h, c].map(<*const S::T>::cast_mut),
+            down: [
+                vectors * A::GATES * S::LANES,
+                of_x_step,
+                self.kept_step(),
+                step(h_before, tile.h_step),
+                step(c_before, hidden),
+                self.new_states().1,
+                hidden,
+            ],
+            right: [
+                A::GATES * S::LANES,
+                S::LANES,
+                S::LANES,
+                step(h_before, S::LANES),
+                step(c_before, S::LANES),
+                S::LANES,
+                S::LANES,
+            ],
+        };
+        walk.together::<N>(
+            (tile.rows, vectors),
+            false,
             #[inline(always)]
-            |places| {
-                let units = all!(k < N => self.units(tile, blocks, places[k], Some(aside)));
-                let place = |gate: usize, k: usize| places[k].index * A::GATES + gate.min(A::GATES - 1);
+            |places, vector| {
+                let lanes = hidden.saturating_sub(unit + vector * S::LANES).min(S::LANES);
+                let units = places.map(
+                    #[inline(always)]
+                    |[_, of_x, kept, h_before, c_before, h, c]| ForwardUnits {
+                        lanes,
+                        gate_step: hidden,
+                        of_x,
+                        kept,
+                        keep,
+                        h_before,
+                        c_before,
+                        h,
+                        c,
+                    },
+                );
                 // SAFETY: the caller's.
                 unsafe {
-                    let gates = all!(gate < GATES => all!(k < N => sums[place(gate, k)].assume_init()));
-                    self.cell.forward::<S, N, WHOLE>(self.s, gates, &units);
+                    let sum = |k: usize, gate: usize| places[k][0].add(gate.min(A::GATES - 1) * S::LANES);
+                    let gates = all!(gate < GATES => all!(k < N => s.load(sum(k, gate))));
+                    cell.forward::<S, N, WHOLE>(s, gates, &units);
                 }
             },
         );
@@ -252,35 +299,22 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         unsafe { product.run(self.s, &from, to) };
     }
 
-    /// Where the numbers of one vector of a tile's units lie.
+    /// Where the numbers of the vector of units from `unit` on lie, of a tile's first row.
     #[inline(always)]
-    fn units(
-        &self,
-        tile: &Tile<S::T>,
-        blocks: &Range<usize>,
-        place: Place,
-        aside: Option<&Sums<S>>,
-    ) -> ForwardUnits<S::T> {
-        let (hidden, row) = (self.layer.sizes.hidden, place.row);
-        let unit = (blocks.start * A::GROUPS + place.vector) * S::LANES;
-        let before = |place: *const S::T, step: usize| {
-            if place.is_null() { place } else { place.wrapping_add(row * step + unit) }
-        };
+    fn units(&self, tile: &Tile<S::T>, unit: usize) -> ForwardUnits<S::T> {
+        let hidden = self.layer.sizes.hidden;
+        let before = |place: *const S::T| if place.is_null() { place } else { place.wrapping_add(unit) };
         let (h, h_step) = self.new_states();
-        let of_x = match aside {
-            Some(aside) if self.in_one => aside[place.index].as_ptr().cast(),
-            _ => tile.projected.wrapping_add(row * self.projected_step() + (A::GATES - 1) * hidden + unit),
-        };
-        let c_row = if self.sweep.keep { tile.row } else { tile.sequence } + row;
+        let c_row = if self.sweep.keep { tile.row } else { tile.sequence };
         ForwardUnits {
             lanes: hidden.saturating_sub(unit).min(S::LANES),
             gate_step: hidden,
-            of_x,
-            kept: self.gates.wrapping_add((tile.row + row) * self.kept_step() + unit),
+            of_x: std::ptr::null(),
+            kept: self.gates.wrapping_add(tile.row * self.kept_step() + unit),
             keep: self.sweep.keep,
-            h_before: before(tile.h_before, tile.h_step),
-            c_before: before(tile.c_before, hidden),
-            h: h.wrapping_add((tile.row + row) * h_step + unit),
+            h_before: before(tile.h_before),
+            c_before: before(tile.c_before),
+            h: h.wrapping_add(tile.row * h_step + unit),
             c: self.c.wrapping_add(c_row * hidden + unit),
         }
     }

@@ -38,6 +38,7 @@ mod steps;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod weight_gradients;
 
 pub use backward::{Backward, Gradients, Needs, backward};
