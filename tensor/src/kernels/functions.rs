@@ -3,7 +3,7 @@
 //! All three rest on eʳ − 1 for |r| ≤ ½ ln 2, by a short polynomial. With x = n ln 2 + r,
 //! eˣ = 2ⁿ (1 + (eʳ − 1)), tanh x = (e²ˣ − 1) / (e²ˣ + 1), and σ(x) = 1 / (1 + e⁻ˣ). ln 2 is held in
 //! two parts, the first short enough for n times it to be exact (Cody and Waite 1980, Software
-//! Manual for the Elementary Functions).
+//! Manual for the Elementary Functions); tanh does with one, for it is flat where n is large.
 //!
 //! Each function takes N vectors and does every operation for all of them before the next one: a
 //! chain of some twenty operations waits several cycles for each, and N of them fill the gaps.
@@ -89,27 +89,44 @@ fn number<S: Simd>(s: S, x: f64) -> S::V {
     s.splat(S::T::from_f64(x))
 }
 
-/// n and eʳ − 1, where x = n ln 2 + r.
+/// The nearest n, where x = n ln 2 + r.
 #[inline(always)]
-fn reduced<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> ([S::V; N], [S::V; N]) {
-    let Constants { ln_2: [high, low], series, .. } = constants::<S>();
-    let n = all!(k < N => s.round(s.mul(x[k], number(s, std::f64::consts::LOG2_E))));
-    let r = all!(k < N => s.neg_mul_add(n[k], number(s, *high), x[k]));
-    let r = all!(k < N => s.neg_mul_add(n[k], number(s, *low), r[k]));
+fn exponent<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    all!(k < N => s.round(s.mul(x[k], number(s, std::f64::consts::LOG2_E))))
+}
+
+/// eʳ − 1.
+#[inline(always)]
+fn exp_less_one<S: Simd, const N: usize>(s: S, r: [S::V; N]) -> [S::V; N] {
+    let series = constants::<S>().series;
     let mut sum = [number(s, series[series.len() - 1]); N];
     for &term in series[..series.len() - 1].iter().rev() {
         sum = all!(k < N => s.mul_add(sum[k], r[k], number(s, term)));
     }
-    (n, all!(k < N => s.mul_add(s.mul(r[k], r[k]), sum[k], r[k])))
+    all!(k < N => s.mul_add(s.mul(r[k], r[k]), sum[k], r[k]))
+}
+
+/// eˣ, for x [`within`] what matters.
+#[inline(always)]
+fn exp_within<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    let [high, low] = constants::<S>().ln_2;
+    let n = exponent(s, x);
+    let r = all!(k < N => s.neg_mul_add(n[k], number(s, high), x[k]));
+    let p = exp_less_one(s, all!(k < N => s.neg_mul_add(n[k], number(s, low), r[k])));
+    all!(k < N => s.scale(s.add(p[k], number(s, 1.0)), n[k]))
+}
+
+/// x, or the largest number of its sign that matters.
+#[inline(always)]
+fn within<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
+    let largest = constants::<S>().largest;
+    all!(k < N => s.max(number(s, -largest), s.min(number(s, largest), x[k])))
 }
 
 /// eˣ.
 #[inline(always)]
 pub(crate) fn exp<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
-    let largest = constants::<S>().largest;
-    let x = all!(k < N => s.max(number(s, -largest), s.min(number(s, largest), x[k])));
-    let (n, p) = reduced(s, x);
-    all!(k < N => s.scale(s.add(p[k], number(s, 1.0)), n[k]))
+    exp_within(s, within(s, x))
 }
 
 /// tanh x = (e²ˣ − 1) / (e²ˣ + 1), computed for |x|.
@@ -118,7 +135,8 @@ pub(crate) fn tanh<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
     let (one, two) = (number(s, 1.0), number(s, 2.0));
     let twice = all!(k < N => s.add(s.abs(x[k]), s.abs(x[k])));
     let twice = all!(k < N => s.min(number(s, constants::<S>().saturated), twice[k]));
-    let (n, p) = reduced(s, twice);
+    let n = exponent(s, twice);
+    let p = exp_less_one(s, all!(k < N => s.neg_mul_add(n[k], number(s, std::f64::consts::LN_2), twice[k])));
     let power = all!(k < N => s.scale(one, n[k]));
     let less_one = all!(k < N => s.mul_add(power[k], p[k], s.sub(power[k], one)));
     all!(k < N => s.copysign(s.div(less_one[k], s.add(less_one[k], two)), x[k]))
@@ -127,8 +145,9 @@ pub(crate) fn tanh<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
 /// σ(x) = 1 / (1 + e⁻ˣ).
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
-    let (zero, one) = (number(s, 0.0), number(s, 1.0));
-    let e = exp(s, all!(k < N => s.sub(zero, x[k])));
+    let (x, one) = (within(s, x), number(s, 1.0));
+    // The sign becomes part of the first two operations.
+    let e = exp_within(s, all!(k < N => s.sub(number(s, -0.0), x[k])));
     all!(k < N => s.div(one, s.add(one, e[k])))
 }
 
