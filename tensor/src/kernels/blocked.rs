@@ -98,7 +98,7 @@ impl<S: Simd> Whole<'_, S> {
         for first in (0..self.a.columns()).step_by(DEPTH) {
             let depth = DEPTH.min(self.a.columns() - first);
             let b = self.b.part([first, columns.start], [depth, columns.len()]);
-            let panels = Panels::pack_columns(b, C * S::LANES);
+            let panels = Panels::pack_columns(self.s, b, C * S::LANES);
             let block = (LEFT_BLOCK / depth).next_multiple_of(most_rows::<S>(C));
             for row in rows.clone().step_by(block) {
                 let a = self.a.part([row, first], [block.min(rows.end - row), depth]);

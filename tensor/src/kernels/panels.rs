@@ -8,8 +8,9 @@ use std::mem::MaybeUninit;
 use super::{
     buffer::{Buffer, LINE},
     matrix::Matrix,
+    simd::Simd,
 };
-use crate::{Real, parallel};
+use crate::{Number, Real, parallel};
 
 /// A matrix of `depth` rows in panels of `width` columns, the last one filled up with zeros.
 pub(crate) struct Panels<T: Real> {
@@ -22,7 +23,8 @@ pub(crate) struct Panels<T: Real> {
 impl<T: Real> Panels<T> {
     /// Packs the columns that `column(panel, place)` names for each place of a panel; `None` is a
     /// column of zeros.
-    pub(crate) fn pack(
+    pub(crate) fn pack<S: Simd<T = T>>(
+        s: S,
         b: Matrix<'_, T>,
         width: usize,
         count: usize,
@@ -37,7 +39,7 @@ impl<T: Real> Panels<T> {
             let to = std::slice::from_raw_parts_mut(values.start().cast::<MaybeUninit<T>>(), all);
             parallel::fill_pieces(to, (together * length).max(1), |piece, to| {
                 for (k, to) in to.chunks_exact_mut(length).enumerate() {
-                    pack_panel(b, width, |place| column(piece * together + k, place), to);
+                    pack_panel(s, b, width, |place| column(piece * together + k, place), to);
                 }
             });
             values.set_len(all);
@@ -46,9 +48,9 @@ impl<T: Real> Panels<T> {
     }
 
     /// Packs all columns in their order.
-    pub(crate) fn pack_columns(b: Matrix<'_, T>, width: usize) -> Self {
+    pub(crate) fn pack_columns<S: Simd<T = T>>(s: S, b: Matrix<'_, T>, width: usize) -> Self {
         let columns = b.columns();
-        Self::pack(b, width, columns.div_ceil(width), |panel, place| {
+        Self::pack(s, b, width, columns.div_ceil(width), |panel, place| {
             Some(panel * width + place).filter(|&column| column < columns)
         })
     }
@@ -100,16 +102,17 @@ impl<T: Real> Panels<T> {
 /// Numbers that are worth a thread's packing.
 const WORTH: usize = 1 << 14;
 
-/// How many rows are packed at once: a column is read from front to back for some cache lines, and the
-/// rows that are written fit the first cache.
+/// How many rows are packed at once where columns are read number by number: such a part of a column,
+/// for some cache lines, and the rows that are written fit the first cache.
 const BLOCK: usize = 128;
 
-/// Packs one panel, row after row.
-fn pack_panel<T: Real>(
-    b: Matrix<'_, T>,
+/// Packs one panel.
+fn pack_panel<S: Simd>(
+    s: S,
+    b: Matrix<'_, S::T>,
     width: usize,
     column: impl Fn(usize) -> Option<usize>,
-    to: &mut [MaybeUninit<T>],
+    to: &mut [MaybeUninit<S::T>],
 ) {
     let first = column(0).unwrap_or(0);
     let run = (0..width).take_while(|&place| column(place) == Some(first + place)).count();
@@ -119,24 +122,38 @@ fn pack_panel<T: Real>(
             for (to, &x) in to.iter_mut().zip(b.row_part(k, first..first + run)) {
                 to.write(x);
             }
-            to[run..].fill(MaybeUninit::new(T::ZERO));
+            to[run..].fill(MaybeUninit::new(S::T::ZERO));
         }
         return;
     }
     let [row_stride, _] = b.strides();
+    if row_stride == 1 && width.is_multiple_of(S::LANES) {
+        for vector in (0..width).step_by(S::LANES) {
+            let from =
+                |lane: usize| column(vector + lane).map_or(std::ptr::null(), |column| b.pointer(0, column));
+            let to = Vectors { s, to: to[vector..].as_mut_ptr().cast(), width, depth: b.rows() };
+            // SAFETY: a column has a number for each row of `b`, and so has the panel a place.
+            unsafe {
+                match S::LANES {
+                    16 => to.turn::<16>(from),
+                    8 => to.turn::<8>(from),
+                    4 => to.turn::<4>(from),
+                    _ => to.turn::<2>(from),
+                }
+            }
+        }
+        return;
+    }
     for (block, to) in to.chunks_mut(BLOCK * width).enumerate() {
         let rows = to.len() / width;
-        let to = to.as_mut_ptr().cast::<T>();
+        let to = to.as_mut_ptr().cast::<S::T>();
         for place in 0..width {
             let from = column(place).map(|column| b.pointer(block * BLOCK, column));
             // SAFETY: the panel has a row for each row of `b`, and each row a number for each place.
             unsafe {
                 let to = to.add(place);
                 match from {
-                    None => (0..rows).for_each(|k| to.add(k * width).write(T::ZERO)),
-                    Some(from) if row_stride == 1 => {
-                        (0..rows).for_each(|k| to.add(k * width).write(*from.add(k)));
-                    }
+                    None => (0..rows).for_each(|k| to.add(k * width).write(S::T::ZERO)),
                     Some(from) => {
                         let place = |k| from.offset(k as isize * row_stride);
                         (0..rows).for_each(|k| to.add(k * width).write(*place(k)));
@@ -144,5 +161,118 @@ fn pack_panel<T: Real>(
                 }
             }
         }
+    }
+}
+
+/// The places of one vector of each of a panel's rows.
+struct Vectors<S: Simd> {
+    s: S,
+    /// The first row's, and from one row to the next.
+    to: *mut S::T,
+    width: usize,
+    depth: usize,
+}
+
+impl<S: Simd> Vectors<S> {
+    /// Fills them from columns whose numbers follow each other, one for each of the L lanes; null is a
+    /// column of zeros. L numbers of L columns at a time become the vectors of L rows in registers.
+    ///
+    /// # Safety
+    /// Columns have a number for each row, and so have the places to write.
+    unsafe fn turn<const L: usize>(self, from: impl Fn(usize) -> *const S::T) {
+        let Self { s, to, width, depth } = self;
+        let columns: [_; L] = std::array::from_fn(from);
+        s.vectorize(
+            #[inline(always)]
+            || {
+                let whole = depth - depth % L;
+                for k in (0..whole).step_by(L) {
+                    let mut rows = [s.splat(S::T::ZERO); L];
+                    for (row, column) in rows.iter_mut().zip(columns) {
+                        if !column.is_null() {
+                            // SAFETY: L numbers from the k-th on are there.
+                            *row = unsafe { s.load(column.add(k)) };
+                        }
+                    }
+                    for (row, v) in transposed(s, rows).into_iter().enumerate() {
+                        // SAFETY: the caller's.
+                        unsafe { s.store(to.add((k + row) * width), v) };
+                    }
+                }
+                for (k, lane) in (whole..depth).flat_map(|k| (0..L).map(move |lane| (k, lane))) {
+                    let column = columns[lane];
+                    // SAFETY: the caller's.
+                    unsafe {
+                        let x = if column.is_null() { S::T::ZERO } else { *column.add(k) };
+                        to.add(k * width + lane).write(x);
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// The transpose of L vectors of L lanes. Interleaving the first half of the rows with the second one
+/// moves the first bit of a row's number behind the bits of its column's; after as many times as a number
+/// has bits, rows and columns have changed places.
+#[inline(always)]
+fn transposed<S: Simd, const L: usize>(s: S, mut rows: [S::V; L]) -> [S::V; L] {
+    for _ in 0..L.ilog2() {
+        let before = rows;
+        for k in 0..L / 2 {
+            [rows[2 * k], rows[2 * k + 1]] = s.interleave(before[k], before[k + L / 2]);
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::simd::{Path, Work};
+
+    /// Packs some columns of a matrix, with gaps, and compares each place.
+    struct Places<'a, T> {
+        b: Matrix<'a, T>,
+        vectors: usize,
+    }
+
+    impl<T: Real> Work<T> for Places<'_, T> {
+        type Output = bool;
+
+        fn run<S: Simd<T = T>>(self, s: S) -> bool {
+            let Self { b, vectors } = self;
+            let width = vectors * S::LANES;
+            let column = |panel: usize, place: usize| {
+                Some(panel * width + place * 5 % width).filter(|&column| column < b.columns())
+            };
+            let panels = Panels::pack(s, b, width, b.columns().div_ceil(width), column);
+            (0..panels.count()).all(|panel| {
+                (0..b.rows() * width).all(|k| {
+                    let expected = column(panel, k % width).map_or(T::ZERO, |c| *b.at(k / width, c));
+                    panels.values[panel * panels.panel_step() + k] == expected
+                })
+            })
+        }
+    }
+
+    fn every_place_is_filled<T: Real>() {
+        for (depth, columns) in [(1, 1), (16, 32), (33, 50), (150, 7), (40, 97)] {
+            let values: Vec<T> = (1..=depth * columns).map(|k| T::from_f64(k as f64)).collect();
+            let by_rows = Matrix::row_major(&values, depth, columns);
+            let by_columns = Matrix::row_major(&values, columns, depth).transposed();
+            for (path, vectors) in Path::ALL.into_iter().flat_map(|path| [(path, 2), (path, 3)]) {
+                for (order, b) in [("rows", by_rows), ("columns", by_columns)] {
+                    let right = !path.is_available() || T::dispatch(path, Places { b, vectors });
+                    assert!(right, "{path:?}: {depth} rows of {columns} by {order}, {vectors} vectors");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_place_is_filled_in_both_precisions() {
+        every_place_is_filled::<f32>();
+        every_place_is_filled::<f64>();
     }
 }

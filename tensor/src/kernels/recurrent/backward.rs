@@ -154,8 +154,8 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         let projects = !sweep.weights.hr.is_empty();
         let row_major = |values, rows, columns| Matrix::row_major(values, rows, columns);
         let width = 2 * S::LANES;
-        let hh = Panels::pack_columns(row_major(sweep.weights.hh, wide, state), width);
-        let hr = projects.then(|| Panels::pack_columns(row_major(sweep.weights.hr, state, hidden), width));
+        let hh = Panels::pack_columns(s, row_major(sweep.weights.hh, wide, state), width);
+        let hr = projects.then(|| Panels::pack_columns(s, row_major(sweep.weights.hr, state, hidden), width));
 
         // The gradients take the place of what was kept, or have one of their own.
         const { assert!(A::KEPT == 0 || A::KEPT == A::GRADIENTS) };

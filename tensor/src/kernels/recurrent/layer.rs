@@ -85,7 +85,7 @@ struct PackFor<'a, T, A>(Pack<'a, T>, A);
 impl<T: Real, A: Arithmetic> Work<T> for PackFor<'_, T, A> {
     type Output = Layer<T>;
 
-    fn run<S: Simd<T = T>>(self, _: S) -> Layer<T> {
+    fn run<S: Simd<T = T>>(self, s: S) -> Layer<T> {
         let Pack { path, cell, sizes, weights } = self.0;
         let Sizes { input, hidden, state } = sizes;
         let wide = A::GATES * hidden;
@@ -98,7 +98,7 @@ impl<T: Real, A: Arithmetic> Work<T> for PackFor<'_, T, A> {
         };
         let transposed = |values, columns, rows| Matrix::row_major(values, columns, rows).transposed();
         let width = A::C * S::LANES;
-        let pack = |w, columns| Panels::pack(transposed(w, wide, columns), width, count, of);
+        let pack = |w, columns| Panels::pack(s, transposed(w, wide, columns), width, count, of);
         let apart = if A::APART { wide - hidden } else { wide };
         let number = |bias: &[T], k: usize| bias.get(k).copied().unwrap_or(T::ZERO);
         let bias = |k: usize| {
@@ -115,7 +115,7 @@ impl<T: Real, A: Arithmetic> Work<T> for PackFor<'_, T, A> {
             bias: places.map(|k| k.map_or(T::ZERO, bias)).collect(),
             bias_apart: (apart..wide).map(|k| number(weights.bias_hh, k)).collect(),
             hr: (!weights.hr.is_empty())
-                .then(|| Panels::pack_columns(transposed(weights.hr, state, hidden), 2 * S::LANES)),
+                .then(|| Panels::pack_columns(s, transposed(weights.hr, state, hidden), 2 * S::LANES)),
         }
     }
 }

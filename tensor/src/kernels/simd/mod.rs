@@ -94,6 +94,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn zero_where_not_positive(self, a: Self::V, y: Self::V) -> Self::V;
     /// a 2ⁿ, for whole n, with one rounding where the result is subnormal.
     fn scale(self, a: Self::V, n: Self::V) -> Self::V;
+    /// a₀ b₀ a₁ b₁ …, in two vectors.
+    fn interleave(self, a: Self::V, b: Self::V) -> [Self::V; 2];
     /// |a|.
     fn abs(self, a: Self::V) -> Self::V;
     /// |a| with the sign of b.

@@ -16,7 +16,10 @@ macro_rules! lanewise {
 }
 
 macro_rules! vectors {
-    ($t:ident, $v:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $($lanewise:tt)*) => {
+    (
+        $t:ident, $v:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $zip:expr,
+        $($lanewise:tt)*
+    ) => {
         #[allow(non_camel_case_types)] // named like what it holds
         #[derive(Clone, Copy)]
         pub(crate) struct $t;
@@ -64,13 +67,18 @@ macro_rules! vectors {
                     std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count.min($lanes));
                 }
             }
+            #[inline(always)]
+            fn interleave(self, a: Self::V, b: Self::V) -> [Self::V; 2] {
+                // SAFETY: as above.
+                unsafe { [$zip.0(a, b), $zip.1(a, b)] }
+            }
             lanewise! { $($lanewise)* }
         }
     };
 }
 
 vectors! {
-    f32, float32x4_t, 4, vdupq_n_f32, vld1q_f32, vst1q_f32,
+    f32, float32x4_t, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, (vzip1q_f32, vzip2q_f32),
     add(a, b) = vaddq_f32(a, b);
     sub(a, b) = vsubq_f32(a, b);
     mul(a, b) = vmulq_f32(a, b);
@@ -92,7 +100,7 @@ vectors! {
 }
 
 vectors! {
-    f64, float64x2_t, 2, vdupq_n_f64, vld1q_f64, vst1q_f64,
+    f64, float64x2_t, 2, vdupq_n_f64, vld1q_f64, vst1q_f64, (vzip1q_f64, vzip2q_f64),
     add(a, b) = vaddq_f64(a, b);
     sub(a, b) = vsubq_f64(a, b);
     mul(a, b) = vmulq_f64(a, b);

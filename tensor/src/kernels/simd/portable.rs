@@ -107,6 +107,10 @@ macro_rules! portable {
                 })
             }
             #[inline(always)]
+            fn interleave(self, a: Self::V, b: Self::V) -> [Self::V; 2] {
+                [[a[0], b[0], a[1], b[1]], [a[2], b[2], a[3], b[3]]]
+            }
+            #[inline(always)]
             fn abs(self, a: Self::V) -> Self::V {
                 std::array::from_fn(|k| a[k].abs())
             }

@@ -31,6 +31,7 @@ macro_rules! vectors {
         $splat:ident, $load:ident, $store:ident,
         load_first($from:ident, $load_count:ident) = $load_first:expr,
         store_first($to:ident, $store_count:ident, $stored:ident) = $store_first:expr,
+        interleave($low:ident, $high:ident) = $interleaved:expr,
         $($lanewise:tt)*
     ) => {
         #[allow(non_camel_case_types)] // named like what it holds
@@ -96,6 +97,11 @@ macro_rules! vectors {
                 // SAFETY: a prefetch of an address that cannot be read does nothing.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) };
             }
+            #[inline(always)]
+            fn interleave(self, $low: Self::V, $high: Self::V) -> [Self::V; 2] {
+                // SAFETY: as above.
+                unsafe { $interleaved }
+            }
             lanewise! { $($lanewise)* }
         }
     };
@@ -113,6 +119,11 @@ pub(crate) mod avx512 {
         _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps,
         load_first(from, count) = _mm512_maskz_loadu_ps((1u16 << count) - 1, from),
         store_first(to, count, v) = _mm512_mask_storeu_ps(to, (1u16 << count) - 1, v),
+        interleave(a, b) = {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            [_mm512_permutex2var_ps(a, low, b), _mm512_permutex2var_ps(a, high, b)]
+        },
         add(a, b) = _mm512_add_ps(a, b);
         sub(a, b) = _mm512_sub_ps(a, b);
         mul(a, b) = _mm512_mul_ps(a, b);
@@ -138,6 +149,11 @@ pub(crate) mod avx512 {
         _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd,
         load_first(from, count) = _mm512_maskz_loadu_pd((1u8 << count) - 1, from),
         store_first(to, count, v) = _mm512_mask_storeu_pd(to, (1u8 << count) - 1, v),
+        interleave(a, b) = {
+            let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+            let high = _mm512_add_epi64(low, _mm512_set1_epi64(4));
+            [_mm512_permutex2var_pd(a, low, b), _mm512_permutex2var_pd(a, high, b)]
+        },
         add(a, b) = _mm512_add_pd(a, b);
         sub(a, b) = _mm512_sub_pd(a, b);
         mul(a, b) = _mm512_mul_pd(a, b);
@@ -197,6 +213,10 @@ pub(crate) mod avx2 {
         _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps,
         load_first(from, count) = _mm256_maskload_ps(from, mask_32(count)),
         store_first(to, count, v) = _mm256_maskstore_ps(to, mask_32(count), v),
+        interleave(a, b) = {
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            [_mm256_permute2f128_ps::<0x20>(low, high), _mm256_permute2f128_ps::<0x31>(low, high)]
+        },
         add(a, b) = _mm256_add_ps(a, b);
         sub(a, b) = _mm256_sub_ps(a, b);
         mul(a, b) = _mm256_mul_ps(a, b);
@@ -226,6 +246,10 @@ pub(crate) mod avx2 {
         _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd,
         load_first(from, count) = _mm256_maskload_pd(from, mask_64(count)),
         store_first(to, count, v) = _mm256_maskstore_pd(to, mask_64(count), v),
+        interleave(a, b) = {
+            let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            [_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high)]
+        },
         add(a, b) = _mm256_add_pd(a, b);
         sub(a, b) = _mm256_sub_pd(a, b);
         mul(a, b) = _mm256_mul_pd(a, b);
