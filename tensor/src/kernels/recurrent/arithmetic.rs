@@ -7,10 +7,6 @@ use crate::kernels::{functions::all, simd::Simd};
 /// The most gates of a cell.
 pub(super) const GATES: usize = 4;
 
-/// How many vectors of units go through the arithmetic together: with four, layers of 64 units were
-/// faster, and larger ones slower.
-pub(super) const TOGETHER: usize = 2;
-
 /// The arithmetic of a cell.
 pub(super) trait Arithmetic: Copy + Send + Sync {
     /// The number of gates, G: the sums that a unit needs.
@@ -35,6 +31,9 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
     const APART: bool = false;
     /// Whether part of the gradient of h goes past W_hh to the step before.
     const CARRIES: bool = false;
+    /// Whether four vectors of units go through `forward` together, and not two: more fill the gaps
+    /// between operations that wait for each other, until the registers are full.
+    const FOUR_TOGETHER: bool = false;
 
     /// Turns the sums of N vectors of units, by gate, into the new states. The N go through every
     /// operation together; see [`functions`](crate::kernels::functions).

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{
     Columns, Sizes,
-    arithmetic::{Arithmetic, BackwardUnits, TOGETHER, load},
+    arithmetic::{Arithmetic, BackwardUnits, load},
     backward_steps::{Group, Rows, Run},
     far::Far,
     walk::{Walk, step},
@@ -196,7 +196,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         // SAFETY: the caller's; the vectors of panels that end with the units, or before, are whole.
         unsafe {
             if panels.end * 2 * S::LANES <= self.sweep.sizes.hidden {
-                self.gates_of::<TOGETHER, true>(group, rows, panels, sums);
+                self.gates_of::<2, true>(group, rows, panels, sums);
             } else {
                 self.gates_of::<1, false>(group, rows, panels, sums);
             }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{
     Sizes,
-    arithmetic::{Arithmetic, ForwardUnits, GATES, TOGETHER},
+    arithmetic::{Arithmetic, ForwardUnits, GATES},
     far::Far,
     forward_steps::{Rows, Run, Tile},
     rows::row_step,
@@ -154,10 +154,12 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                         self.sums(&tile, first..first + together, place, (&to, apart, soon));
                     }
                     // A block that ends within a vector is the last one: its vectors may go one by one.
-                    if blocks.end * A::GROUPS * S::LANES <= self.layer.sizes.hidden {
-                        self.states::<TOGETHER, true>(&tile, &blocks, (&sums, &aside));
-                    } else {
+                    if blocks.end * A::GROUPS * S::LANES > self.layer.sizes.hidden {
                         self.states::<1, false>(&tile, &blocks, (&sums, &aside));
+                    } else if A::FOUR_TOGETHER {
+                        self.states::<4, true>(&tile, &blocks, (&sums, &aside));
+                    } else {
+                        self.states::<2, true>(&tile, &blocks, (&sums, &aside));
                     }
                 }
             },

@@ -30,6 +30,7 @@ impl Arithmetic for GatedUnit {
     const GRADIENTS: usize = 4;
     const APART: bool = true;
     const CARRIES: bool = true;
+    const FOUR_TOGETHER: bool = true;
 
     #[inline(always)]
     unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
