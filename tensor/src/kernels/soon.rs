@@ -21,7 +21,9 @@ impl Lines {
 }
 
 /// What will be needed when the sums are there: cache lines, asked for some rows at a time while the
-/// sums are computed. All at once would keep the product's own operands waiting.
+/// sums are computed. All at once would keep the product's own operands waiting. They are asked for as
+/// lines to be written, which most are: another core may have read a line meanwhile, or its neighbours
+/// only, and then it has to give it up first, which takes long where the cores sit far apart.
 #[derive(Clone, Copy)]
 pub(crate) struct Soon<'a> {
     lines: &'a [Lines],
@@ -61,7 +63,7 @@ impl<'a> Soon<'a> {
                 let start = start.wrapping_add(row * step);
                 let (mut line, end) = (start & !(LINE - 1), start.wrapping_add(length));
                 while line < end {
-                    s.prefetch_now(std::ptr::without_provenance(line));
+                    s.prefetch_to_write(std::ptr::without_provenance(line));
                     line += LINE;
                 }
             }

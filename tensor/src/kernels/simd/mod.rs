@@ -70,6 +70,13 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
         let _ = place;
     }
 
+    /// Asks for a cache line that will be needed at once, to be written as well: no other core has it
+    /// then. Any address will do.
+    #[inline(always)]
+    fn prefetch_to_write(self, place: *const Self::T) {
+        let _ = place;
+    }
+
     /// Asks for a cache line that will be needed soon. Any address will do.
     #[inline(always)]
     fn prefetch(self, place: *const Self::T) {

@@ -93,6 +93,15 @@ macro_rules! vectors {
                 unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
             }
             #[inline(always)]
+            fn prefetch_to_write(self, place: *const Self::T) {
+                use std::arch::asm;
+                // There is no intrinsic that becomes this instruction without a feature that is not stable.
+                // SAFETY: as above; a processor without the instruction takes it for one that does nothing.
+                unsafe {
+                    asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+                }
+            }
+            #[inline(always)]
             fn prefetch(self, place: *const Self::T) {
                 // SAFETY: a prefetch of an address that cannot be read does nothing.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) };
