@@ -180,35 +180,46 @@ impl<S: Simd> Vectors<S> {
     /// # Safety
     /// Columns have a number for each row, and so have the places to write.
     unsafe fn turn<const L: usize>(self, from: impl Fn(usize) -> *const S::T) {
-        let Self { s, to, width, depth } = self;
         let columns: [_; L] = std::array::from_fn(from);
-        s.vectorize(
+        self.s.vectorize(
             #[inline(always)]
             || {
-                let whole = depth - depth % L;
-                for k in (0..whole).step_by(L) {
-                    let mut rows = [s.splat(S::T::ZERO); L];
-                    for (row, column) in rows.iter_mut().zip(columns) {
-                        if !column.is_null() {
-                            // SAFETY: L numbers from the k-th on are there.
-                            *row = unsafe { s.load(column.add(k)) };
-                        }
-                    }
-                    for (row, v) in transposed(s, rows).into_iter().enumerate() {
-                        // SAFETY: the caller's.
-                        unsafe { s.store(to.add((k + row) * width), v) };
-                    }
-                }
-                for (k, lane) in (whole..depth).flat_map(|k| (0..L).map(move |lane| (k, lane))) {
-                    let column = columns[lane];
-                    // SAFETY: the caller's.
-                    unsafe {
-                        let x = if column.is_null() { S::T::ZERO } else { *column.add(k) };
-                        to.add(k * width + lane).write(x);
+                let whole = self.depth - self.depth % L;
+                // SAFETY: the caller's.
+                unsafe {
+                    (0..whole).step_by(L).for_each(|k| self.turn_some::<L, true>(&columns, k, L));
+                    if whole < self.depth {
+                        self.turn_some::<L, false>(&columns, whole, self.depth - whole);
                     }
                 }
             },
         );
+    }
+
+    /// The same for `count` numbers of each column from the k-th on, or for L if `WHOLE`.
+    ///
+    /// # Safety
+    /// The same; so many numbers are there.
+    #[inline(always)]
+    unsafe fn turn_some<const L: usize, const WHOLE: bool>(
+        &self,
+        columns: &[*const S::T; L],
+        k: usize,
+        count: usize,
+    ) {
+        let s = self.s;
+        let mut rows = [s.splat(S::T::ZERO); L];
+        for (row, column) in rows.iter_mut().zip(columns) {
+            if !column.is_null() {
+                let place = column.wrapping_add(k);
+                // SAFETY: the caller's.
+                *row = unsafe { if WHOLE { s.load(place) } else { s.load_first(place, count) } };
+            }
+        }
+        for (row, v) in transposed(s, rows).into_iter().enumerate().take(if WHOLE { L } else { count }) {
+            // SAFETY: the caller's.
+            unsafe { s.store(self.to.add((k + row) * self.width), v) };
+        }
     }
 }
 

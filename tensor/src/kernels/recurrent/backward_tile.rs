@@ -252,6 +252,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         // Whoever reads rows one after another gets those behind them as well, from a processor that
         // guesses. Those behind the last tile may be another thread's, which writes them.
         let last_of_several = first > 0 && first + count == group.rows;
+        // The last ones of a panel may have no units.
+        let vectors = vectors.min((hidden - unit).div_ceil(S::LANES));
         walk.together::<N>(
             (count, vectors),
             last_of_several,

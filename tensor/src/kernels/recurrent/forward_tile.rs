@@ -236,6 +236,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 S::LANES,
             ],
         };
+        // The last ones of a block may have no units.
+        let vectors = vectors.min((hidden - unit).div_ceil(S::LANES));
         walk.together::<N>(
             (tile.rows, vectors),
             false,
