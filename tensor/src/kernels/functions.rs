@@ -3,7 +3,8 @@
 //! All three rest on eʳ − 1 for |r| ≤ ½ ln 2, by a short polynomial. With x = n ln 2 + r,
 //! eˣ = 2ⁿ (1 + (eʳ − 1)), tanh x = (e²ˣ − 1) / (e²ˣ + 1), and σ(x) = 1 / (1 + e⁻ˣ). ln 2 is held in
 //! two parts, the first short enough for n times it to be exact (Cody and Waite 1980, Software
-//! Manual for the Elementary Functions); tanh does with one, for it is flat where n is large.
+//! Manual for the Elementary Functions). tanh of `f32` does with one: what that lacks is little where n is
+//! small, and where n is large, tanh is flat.
 //!
 //! Each function takes N vectors and does every operation for all of them before the next one: a
 //! chain of some twenty operations waits several cycles for each, and N of them fill the gaps.
@@ -95,6 +96,14 @@ fn exponent<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
     all!(k < N => s.round(s.mul(x[k], number(s, std::f64::consts::LOG2_E))))
 }
 
+/// r, where x = n ln 2 + r.
+#[inline(always)]
+fn rest<S: Simd, const N: usize>(s: S, x: [S::V; N], n: [S::V; N]) -> [S::V; N] {
+    let [high, low] = constants::<S>().ln_2;
+    let r = all!(k < N => s.neg_mul_add(n[k], number(s, high), x[k]));
+    all!(k < N => s.neg_mul_add(n[k], number(s, low), r[k]))
+}
+
 /// eʳ − 1.
 #[inline(always)]
 fn exp_less_one<S: Simd, const N: usize>(s: S, r: [S::V; N]) -> [S::V; N] {
@@ -109,10 +118,8 @@ fn exp_less_one<S: Simd, const N: usize>(s: S, r: [S::V; N]) -> [S::V; N] {
 /// eˣ, for x [`within`] what matters.
 #[inline(always)]
 fn exp_within<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
-    let [high, low] = constants::<S>().ln_2;
     let n = exponent(s, x);
-    let r = all!(k < N => s.neg_mul_add(n[k], number(s, high), x[k]));
-    let p = exp_less_one(s, all!(k < N => s.neg_mul_add(n[k], number(s, low), r[k])));
+    let p = exp_less_one(s, rest(s, x, n));
     all!(k < N => s.scale(s.add(p[k], number(s, 1.0)), n[k]))
 }
 
@@ -136,7 +143,12 @@ pub(crate) fn tanh<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
     let twice = all!(k < N => s.add(s.abs(x[k]), s.abs(x[k])));
     let twice = all!(k < N => s.min(number(s, constants::<S>().saturated), twice[k]));
     let n = exponent(s, twice);
-    let p = exp_less_one(s, all!(k < N => s.neg_mul_add(n[k], number(s, std::f64::consts::LN_2), twice[k])));
+    let r = if size_of::<S::T>() == 4 {
+        all!(k < N => s.neg_mul_add(n[k], number(s, std::f64::consts::LN_2), twice[k]))
+    } else {
+        rest(s, twice, n)
+    };
+    let p = exp_less_one(s, r);
     let power = all!(k < N => s.scale(one, n[k]));
     let less_one = all!(k < N => s.mul_add(power[k], p[k], s.sub(power[k], one)));
     all!(k < N => s.copysign(s.div(less_one[k], s.add(less_one[k], two)), x[k]))
@@ -146,7 +158,7 @@ pub(crate) fn tanh<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; N] {
     let (x, one) = (within(s, x), number(s, 1.0));
-    // The sign becomes part of the first two operations.
+    // A compiler makes the sign part of the next operations.
     let e = exp_within(s, all!(k < N => s.sub(number(s, -0.0), x[k])));
     all!(k < N => s.div(one, s.add(one, e[k])))
 }

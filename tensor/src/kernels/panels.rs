@@ -131,6 +131,7 @@ fn pack_panel<S: Simd>(
         for vector in (0..width).step_by(S::LANES) {
             let from =
                 |lane: usize| column(vector + lane).map_or(std::ptr::null(), |column| b.pointer(0, column));
+            const { assert!(matches!(S::LANES, 2 | 4 | 8 | 16)) };
             let to = Vectors { s, to: to[vector..].as_mut_ptr().cast(), width, depth: b.rows() };
             // SAFETY: a column has a number for each row of `b`, and so has the panel a place.
             unsafe {

@@ -215,6 +215,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         panels: &Range<usize>,
         (sums, carries): (&Sums<S>, bool),
     ) {
+        const { assert!(WHOLE || N == 1, "lanes are those of one vector") };
         let (s, cell, Sizes { hidden, state, .. }) = (self.s, self.cell, self.sweep.sizes);
         let (unit, vectors) = (panels.start * 2 * S::LANES, panels.len() * 2);
         let BackwardUnits { gates, h, h_before, c_before, dc, carry, .. } = self.units(group, (first, unit));

@@ -156,7 +156,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                     // A block that ends within a vector is the last one: its vectors may go one by one.
                     if blocks.end * A::GROUPS * S::LANES > self.layer.sizes.hidden {
                         self.states::<1, false>(&tile, &blocks, (&sums, &aside));
-                    } else if A::FOUR_TOGETHER {
+                    } else if A::FOUR_TOGETHER && tile.rows * blocks.len() > 2 {
                         self.states::<4, true>(&tile, &blocks, (&sums, &aside));
                     } else {
                         self.states::<2, true>(&tile, &blocks, (&sums, &aside));
@@ -204,6 +204,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         blocks: &Range<usize>,
         (sums, aside): (&Sums<S>, &Sums<S>),
     ) {
+        const { assert!(WHOLE || N == 1, "lanes are those of one vector") };
         let (s, cell, keep, hidden) = (self.s, self.cell, self.sweep.keep, self.layer.sizes.hidden);
         let (unit, vectors) = (blocks.start * A::GROUPS * S::LANES, blocks.len() * A::GROUPS);
         let ForwardUnits { kept, h_before, c_before, h, c, .. } = self.units(tile, unit);
@@ -303,7 +304,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         unsafe { product.run(self.s, &from, to) };
     }
 
-    /// Where the numbers of the vector of units from `unit` on lie, of a tile's first row.
+    /// Where the numbers of the vector of units from `unit` on lie, of a tile's first row, but for W_ih x.
     #[inline(always)]
     fn units(&self, tile: &Tile<S::T>, unit: usize) -> ForwardUnits<S::T> {
         let hidden = self.layer.sizes.hidden;

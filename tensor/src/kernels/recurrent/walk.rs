@@ -18,8 +18,9 @@ pub(super) struct Walk<T, const P: usize> {
 
 impl<T, const P: usize> Walk<T, P> {
     /// Calls `work(places, vector)` for N vectors at a time of `rows` rows of `vectors` vectors, row
-    /// after row, from the last one if `descending`; where fewer are left, the last one stands for the
-    /// others as well. `vector` is the place of the first of them in its row.
+    /// after row, from the last one if `descending`. They are of one row, or where a row has but one, of
+    /// one after the other; where fewer are left of those, the last one stands for the others as well.
+    /// `vector` is the place of the first of them in its row.
     #[inline(always)]
     pub(super) fn together<const N: usize>(
         self,
@@ -30,11 +31,10 @@ impl<T, const P: usize> Walk<T, P> {
         let Self { start: mut line, mut down, right } = self;
         if descending {
             for (place, down) in line.iter_mut().zip(&mut down) {
-                *place = place.wrapping_add((rows - 1).wrapping_mul(*down));
+                *place = place.wrapping_add(rows.wrapping_sub(1).wrapping_mul(*down));
                 *down = down.wrapping_neg();
             }
         }
-        // Vectors go together with those beside them, or below them if they are alone in their row.
         let alone = vectors == 1;
         let (lines, length) = if alone { (1, rows) } else { (rows, vectors) };
         let next = if alone { down } else { right };
@@ -67,4 +67,39 @@ fn moved<T, const P: usize>(mut places: [*mut T; P], by: &[usize; P]) -> [*mut T
         *place = place.wrapping_add(*by);
     }
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The places that are visited, as numbers of rows and vectors, N at a time.
+    fn visited<const N: usize>(rows: usize, vectors: usize, descending: bool) -> Vec<[(usize, usize); N]> {
+        let start = 1 << 20;
+        let place = std::ptr::without_provenance_mut::<u8>(start);
+        let walk = Walk { start: [place, std::ptr::null_mut()], down: [100, 0], right: [7, 0] };
+        let mut all = Vec::new();
+        walk.together::<N>((rows, vectors), descending, |places, vector| {
+            assert!(places.iter().all(|[_, none]| none.is_null()), "what is not there stays so");
+            let found =
+                places.map(|[place, _]| ((place.addr() - start) / 100, (place.addr() - start) % 100 / 7));
+            assert_eq!(found[0].1, vector);
+            all.push(found);
+        });
+        all
+    }
+
+    #[test]
+    fn rows_are_gone_through_in_their_order() {
+        assert_eq!(visited::<1>(2, 2, false), [[(0, 0)], [(0, 1)], [(1, 0)], [(1, 1)]]);
+        assert_eq!(visited::<2>(2, 2, true), [[(1, 0), (1, 1)], [(0, 0), (0, 1)]]);
+        assert!(visited::<2>(0, 2, true).is_empty() && visited::<2>(3, 0, false).is_empty());
+    }
+
+    #[test]
+    fn the_last_one_stands_for_those_that_are_not_there() {
+        assert_eq!(visited::<2>(1, 3, false), [[(0, 0), (0, 1)], [(0, 2), (0, 2)]]);
+        assert_eq!(visited::<2>(3, 1, false), [[(0, 0), (1, 0)], [(2, 0), (2, 0)]]);
+        assert_eq!(visited::<4>(2, 1, true), [[(1, 0), (0, 0), (0, 0), (0, 0)]]);
+    }
 }

@@ -23,7 +23,7 @@ use crate::Real;
 
 /// A set of vector instructions, as a value: who holds one may use them.
 ///
-/// Lane k of a result depends on lane k of the operands alone. `mul_add` rounds once, on every path
+/// Lane k of a result depends on lane k of the operands alone, but for `interleave`. `mul_add` rounds once, on every path
 /// but the portable one of processors without the instruction.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The numbers in a lane.

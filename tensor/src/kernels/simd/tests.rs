@@ -18,7 +18,7 @@ fn values_from<T: Real>(first: usize) -> [T; MOST] {
 
 type Named<R> = (&'static str, R);
 
-/// Every operation but `scale`, on three vectors.
+/// Every operation on lanes but `scale`, on three vectors.
 struct Every<T>([T; MOST], [T; MOST], [T; MOST]);
 
 impl<T: Real> Work<T> for Every<T> {
@@ -158,6 +158,42 @@ fn scaling_rounds_once_in_single_precision() {
 #[test]
 fn scaling_rounds_once_in_double_precision() {
     scaling_rounds_once::<f64>(1100);
+}
+
+/// Interleaves two vectors of rising numbers.
+struct Interleaved;
+
+impl<T: Real> Work<T> for Interleaved {
+    type Output = (Vec<T>, usize);
+
+    fn run<S: Simd<T = T>>(self, s: S) -> Self::Output {
+        let numbers: Vec<T> = (0..2 * S::LANES).map(|k| T::from_f64(k as f64)).collect();
+        let mut to = vec![T::ZERO; 2 * S::LANES];
+        s.vectorize(|| {
+            // SAFETY: both hold two vectors.
+            unsafe {
+                let (a, b) = (s.load(numbers.as_ptr()), s.load(numbers[S::LANES..].as_ptr()));
+                let [low, high] = s.interleave(a, b);
+                s.store(to.as_mut_ptr(), low);
+                s.store(to[S::LANES..].as_mut_ptr(), high);
+            }
+        });
+        (to, S::LANES)
+    }
+}
+
+fn lanes_take_turns<T: Real>() {
+    for path in paths() {
+        let (found, lanes) = T::dispatch(path, Interleaved);
+        let expected = |k: usize| T::from_f64((k / 2 + k % 2 * lanes) as f64);
+        assert!((0..2 * lanes).all(|k| found[k] == expected(k)), "{path:?}: {found:?}");
+    }
+}
+
+#[test]
+fn interleaved_lanes_take_turns() {
+    lanes_take_turns::<f32>();
+    lanes_take_turns::<f64>();
 }
 
 /// Copies the first lanes of a vector, through memory that ends where they end.

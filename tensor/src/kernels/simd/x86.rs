@@ -31,7 +31,7 @@ macro_rules! vectors {
         $splat:ident, $load:ident, $store:ident,
         load_first($from:ident, $load_count:ident) = $load_first:expr,
         store_first($to:ident, $store_count:ident, $stored:ident) = $store_first:expr,
-        interleave($low:ident, $high:ident) = $interleaved:expr,
+        interleave($a:ident, $b:ident) = $interleaved:expr,
         $($lanewise:tt)*
     ) => {
         #[allow(non_camel_case_types)] // named like what it holds
@@ -98,7 +98,7 @@ macro_rules! vectors {
                 // There is no intrinsic that becomes this instruction without a feature that is not stable.
                 // SAFETY: as above; a processor without the instruction takes it for one that does nothing.
                 unsafe {
-                    asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+                    asm!("prefetchw [{}]", in(reg) place.addr(), options(nomem, nostack, preserves_flags));
                 }
             }
             #[inline(always)]
@@ -107,7 +107,7 @@ macro_rules! vectors {
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(place.cast()) };
             }
             #[inline(always)]
-            fn interleave(self, $low: Self::V, $high: Self::V) -> [Self::V; 2] {
+            fn interleave(self, $a: Self::V, $b: Self::V) -> [Self::V; 2] {
                 // SAFETY: as above.
                 unsafe { $interleaved }
             }
