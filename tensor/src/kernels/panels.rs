@@ -188,7 +188,9 @@ impl<S: Simd> Vectors<S> {
                 let whole = self.depth - self.depth % L;
                 // SAFETY: the caller's.
                 unsafe {
-                    (0..whole).step_by(L).for_each(|k| self.turn_some::<L, true>(&columns, k, L));
+                    for k in (0..whole).step_by(L) {
+                        self.turn_some::<L, true>(&columns, k, L);
+                    }
                     if whole < self.depth {
                         self.turn_some::<L, false>(&columns, whole, self.depth - whole);
                     }

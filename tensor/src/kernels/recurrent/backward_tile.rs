@@ -9,7 +9,7 @@ use super::{
     arithmetic::{Arithmetic, BackwardUnits, load},
     backward_steps::{Group, Rows, Run},
     far::Far,
-    walk::{Walk, step},
+    walk::Walk,
 };
 use crate::kernels::{
     counter::count,
@@ -221,35 +221,17 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let BackwardUnits { gates, h, h_before, c_before, dc, carry, .. } = self.units(group, (first, unit));
         let width = self.sweep.columns.width;
         let h_before_step = if group.before.is_some() { width } else { state };
-        let walk = Walk {
-            start: [
-                sums.as_ptr().cast::<S::T>().cast_mut(),
-                gates,
-                h.cast_mut(),
-                h_before.cast_mut(),
-                c_before.cast_mut(),
-                dc,
-                carry,
+        let walk = Walk::of_units(
+            (S::LANES, S::LANES),
+            (sums.as_ptr().cast(), vectors * S::LANES),
+            [(h_before, h_before_step), (c_before, hidden)],
+            [
+                (gates, self.gates_step()),
+                (h.cast_mut(), if self.unprojected.is_some() { hidden } else { width }),
+                (dc, hidden),
+                (carry, state),
             ],
-            down: [
-                vectors * S::LANES,
-                self.gates_step(),
-                if self.unprojected.is_some() { hidden } else { width },
-                step(h_before, h_before_step),
-                step(c_before, hidden),
-                hidden,
-                state,
-            ],
-            right: [
-                S::LANES,
-                S::LANES,
-                S::LANES,
-                step(h_before, S::LANES),
-                step(c_before, S::LANES),
-                S::LANES,
-                S::LANES,
-            ],
-        };
+        );
         // Whoever reads rows one after another gets those behind them as well, from a processor that
         // guesses. Those behind the last tile may be another thread's, which writes them.
         let last_of_several = first > 0 && first + count == group.rows;
@@ -263,7 +245,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 let lanes = hidden.saturating_sub(unit + vector * S::LANES).min(S::LANES);
                 let units = places.map(
                     #[inline(always)]
-                    |[_, gates, h, h_before, c_before, dc, carry]| BackwardUnits {
+                    |[_, h_before, c_before, gates, h, dc, carry]| BackwardUnits {
                         lanes,
                         gate_step: hidden,
                         gates,

@@ -10,7 +10,7 @@ use super::{
     far::Far,
     forward_steps::{Rows, Run, Tile},
     rows::row_step,
-    walk::{Walk, step},
+    walk::Walk,
 };
 use crate::kernels::{
     counter::count,
@@ -210,33 +210,17 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let ForwardUnits { kept, h_before, c_before, h, c, .. } = self.units(tile, unit);
         // W_ih x + b of the last gate, where that is apart.
         let (of_x, of_x_step) = if self.in_one {
-            (aside.as_ptr().cast(), vectors * S::LANES)
+            (aside.as_ptr().cast::<S::T>(), vectors * S::LANES)
         } else {
             let last_gate = (A::GATES - 1) * hidden + unit;
             (tile.projected.wrapping_add(last_gate), self.projected_step())
         };
-        let sums = sums.as_ptr().cast::<S::T>();
-        let walk = Walk {
-            start: [sums, of_x, kept, h_before, c_before, h, c].map(<*const S::T>::cast_mut),
-            down: [
-                vectors * A::GATES * S::LANES,
-                of_x_step,
-                self.kept_step(),
-                step(h_before, tile.h_step),
-                step(c_before, hidden),
-                self.new_states().1,
-                hidden,
-            ],
-            right: [
-                A::GATES * S::LANES,
-                S::LANES,
-                S::LANES,
-                step(h_before, S::LANES),
-                step(c_before, S::LANES),
-                S::LANES,
-                S::LANES,
-            ],
-        };
+        let walk = Walk::of_units(
+            (S::LANES, A::GATES * S::LANES),
+            (sums.as_ptr().cast(), vectors * A::GATES * S::LANES),
+            [(h_before, tile.h_step), (c_before, hidden)],
+            [(of_x.cast_mut(), of_x_step), (kept, self.kept_step()), (h, self.new_states().1), (c, hidden)],
+        );
         // The last ones of a block may have no units.
         let vectors = vectors.min((hidden - unit).div_ceil(S::LANES));
         walk.together::<N>(
@@ -247,7 +231,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                 let lanes = hidden.saturating_sub(unit + vector * S::LANES).min(S::LANES);
                 let units = places.map(
                     #[inline(always)]
-                    |[_, of_x, kept, h_before, c_before, h, c]| ForwardUnits {
+                    |[_, h_before, c_before, of_x, kept, h, c]| ForwardUnits {
                         lanes,
                         gate_step: hidden,
                         of_x,

@@ -5,8 +5,8 @@
 //! places take of them, the functions of the next vectors lack. So the places are computed once a
 //! tile, and move on together.
 
-/// Where P kinds of numbers of a tile's units lie. What is not there is null, and goes no
-/// [`step`] further.
+/// Where P kinds of numbers of a tile's units lie. What is not there is null, and its
+/// steps are 0.
 #[derive(Clone, Copy)]
 pub(super) struct Walk<T, const P: usize> {
     /// Those of the first vector of the first row.
@@ -54,10 +54,25 @@ impl<T, const P: usize> Walk<T, P> {
     }
 }
 
-/// The step of a place that may be null.
-#[inline(always)]
-pub(super) fn step<T>(place: *const T, step: usize) -> usize {
-    if place.is_null() { 0 } else { step }
+impl<T> Walk<T, 7> {
+    /// From the places of the sums, of the two states before, which may be null, and of what else there
+    /// is, each with its step from row to row. The numbers of a vector of units lie `lanes` beside those
+    /// of the one before, its sums `sums_lanes`.
+    #[inline(always)]
+    pub(super) fn of_units(
+        (lanes, sums_lanes): (usize, usize),
+        (sums, sums_step): (*const T, usize),
+        before: [(*const T, usize); 2],
+        [a, b, c, d]: [(*mut T, usize); 4],
+    ) -> Self {
+        let step = |place: *const T, step: usize| if place.is_null() { 0 } else { step };
+        let [(h, h_step), (c_before, c_step)] = before;
+        Self {
+            start: [sums.cast_mut(), h.cast_mut(), c_before.cast_mut(), a.0, b.0, c.0, d.0],
+            down: [sums_step, step(h, h_step), step(c_before, c_step), a.1, b.1, c.1, d.1],
+            right: [sums_lanes, step(h, lanes), step(c_before, lanes), lanes, lanes, lanes, lanes],
+        }
+    }
 }
 
 /// All places, so much further.
