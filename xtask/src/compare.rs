@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::Command;
 
 use arguments::Arguments;
-use measurement::Row;
+use measurement::Times;
 use table::Table;
 use worker::{Start, Worker};
 use workload::Workload;
@@ -60,42 +60,40 @@ pub(crate) fn run(words: &[String]) -> Outcome {
 
 fn compare(arguments: &Arguments) -> Result<(), String> {
     let mut sides = Sides::start(arguments)?;
-    let mut record = Record::new(arguments)?;
+    write_json(arguments, &[])?; // a path that cannot be written is found before anything is timed
     println!("{}", sides.describe(arguments));
     let names: Vec<String> = arguments.workloads.iter().map(Workload::to_string).collect();
     let table = Table::new(names.iter().map(String::as_str), &PEERS.map(|peer| peer.title));
-    println!("{}", table.head());
-    for workload in &arguments.workloads {
-        let row = sides.row(workload, arguments.rounds).map_err(|what| format!("{workload}: {what}"))?;
-        println!("{}", table.row(&row));
-        record.add(row)?;
+    let mut all: Vec<Times> = Vec::new();
+    for (pass, rounds) in arguments.rounds_of_passes().enumerate() {
+        let last = pass + 1 == arguments.passes;
+        if last {
+            println!("{}", table.head());
+        } else {
+            eprintln!("pass {} of {}; the rows come with the last one", pass + 1, arguments.passes);
+        }
+        for (place, workload) in arguments.workloads.iter().enumerate() {
+            let of_workload = |what: String| format!("{workload}: {what}");
+            let mut loaded = sides.load(workload).map_err(of_workload)?;
+            if place == all.len() {
+                all.push(Times::of(workload.to_string(), loaded.flops));
+            }
+            all[place].measure(rounds, loaded.ours, &mut loaded.peers).map_err(of_workload)?;
+            write_json(arguments, &all)?;
+            if last {
+                println!("{}", table.row(&all[place].row()));
+            }
+        }
     }
     Ok(())
 }
 
-/// The JSON file, written anew with each row, so that a run that is stopped keeps what it has.
-struct Record<'a> {
-    rows: Vec<Row>,
-    path: Option<&'a Path>,
-}
-
-impl<'a> Record<'a> {
-    fn new(arguments: &'a Arguments) -> Result<Self, String> {
-        let record = Record { rows: Vec::new(), path: arguments.json.as_deref() };
-        record.write()?; // a path that cannot be written is found before anything is timed
-        Ok(record)
-    }
-
-    fn add(&mut self, row: Row) -> Result<(), String> {
-        self.rows.push(row);
-        self.write()
-    }
-
-    fn write(&self) -> Result<(), String> {
-        let Some(path) = self.path else { return Ok(()) };
-        let text = json::list(&self.rows, &PEERS.map(|peer| peer.key));
-        std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-    }
+/// Writes the rows so far, if a file is named, so that a run that is stopped keeps what it has.
+fn write_json(arguments: &Arguments, all: &[Times]) -> Result<(), String> {
+    let Some(path) = &arguments.json else { return Ok(()) };
+    let rows: Vec<_> = all.iter().map(Times::row).collect();
+    let text = json::list(&rows, &PEERS.map(|peer| peer.key));
+    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// All that compute.
@@ -126,11 +124,12 @@ impl Sides {
         let counted =
             |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let (threads, rounds) = (counted(arguments.threads, "thread"), counted(arguments.rounds, "round"));
-        format!("{}; {threads}, medians of {rounds}", self.versions.join(", "))
+        let passes = if arguments.passes == 1 { "" } else { &format!(" in {} passes", arguments.passes) };
+        format!("{}; {threads}, medians of {rounds}{passes}", self.versions.join(", "))
     }
 
-    /// Loads the workload on all sides, sees that they agree, and times them.
-    fn row(&mut self, workload: &Workload, rounds: usize) -> Result<Row, String> {
+    /// Loads the workload on all sides, and sees that they agree.
+    fn load(&mut self, workload: &Workload) -> Result<Loaded<'_>, String> {
         let request = workload.request(SEED);
         if !self.ours.load(&request)? {
             return Err("this library has no such workload".to_owned());
@@ -154,8 +153,17 @@ impl Sides {
             suited.push(Some(worker));
         }
         let flops = workload.flops(useful_steps(workload, self.folder.path())?);
-        measurement::measure(workload.to_string(), flops, rounds, &mut self.ours, &mut suited)
+        Ok(Loaded { flops, ours: &mut self.ours, peers: suited })
     }
+}
+
+/// The sides with a workload.
+struct Loaded<'a> {
+    /// Its useful operations.
+    flops: f64,
+    ours: &'a mut Worker,
+    /// In the order of [`PEERS`], where they have such a thing.
+    peers: Vec<Option<&'a mut Worker>>,
 }
 
 /// The steps of all sequences together. Those of a packed batch are in the problem.

@@ -15,6 +15,8 @@ pub(crate) struct Arguments {
     pub(crate) threads: usize,
     /// How many times each side is timed.
     pub(crate) rounds: usize,
+    /// How many times the rows are gone through, each time with some of their rounds.
+    pub(crate) passes: usize,
     /// Where the rows go besides the screen.
     pub(crate) json: Option<PathBuf>,
 }
@@ -31,7 +33,8 @@ impl Arguments {
             workloads: Vec::new(),
             python: "python3".to_owned(),
             threads: cores.min(2),
-            rounds: 7,
+            rounds: 9,
+            passes: 3,
             json: None,
         };
         let mut words = words.iter();
@@ -41,9 +44,9 @@ impl Arguments {
                 None => (word.as_str(), None),
             };
             let place = match option {
-                "--workload" | "--python" | "--threads" | "--rounds" | "--json" => option,
+                "--workload" | "--python" | "--threads" | "--rounds" | "--passes" | "--json" => option,
                 _ => {
-                    let known = "--workload, --python, --threads, --rounds and --json";
+                    let known = "--workload, --python, --threads, --rounds, --passes and --json";
                     return Err(format!("error: compare has no option `{option}`; there are {known}"));
                 }
             };
@@ -54,13 +57,22 @@ impl Arguments {
                 "--python" => arguments.python = value,
                 "--threads" => arguments.threads = count(option, &value)?,
                 "--rounds" => arguments.rounds = count(option, &value)?,
+                "--passes" => arguments.passes = count(option, &value)?,
                 _ => arguments.json = Some(value.into()),
             }
         }
         if arguments.workloads.is_empty() {
             arguments.workloads = Workload::defaults()?;
         }
+        arguments.passes = arguments.passes.min(arguments.rounds);
         Ok(arguments)
+    }
+
+    /// How many rounds each pass has, as even as can be.
+    pub(crate) fn rounds_of_passes(&self) -> impl Iterator<Item = usize> {
+        let (rounds, passes) = (self.rounds, self.passes);
+        let before = move |pass: usize| rounds * pass / passes;
+        (0..passes).map(move |pass| before(pass + 1) - before(pass))
     }
 }
 
@@ -79,9 +91,10 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let line = "--python p --workload hello --threads 3 --workload=rnn:infer:i1:h2:t3:b4 --rounds=2 --json x.json";
+        let line = "--python p --workload hello --threads 3 --workload=rnn:infer:i1:h2:t3:b4 --rounds=5 --passes 2 --json x.json";
         let arguments = parse(line).expect("good options");
-        assert_eq!((arguments.python.as_str(), arguments.threads, arguments.rounds), ("p", 3, 2));
+        assert_eq!((arguments.python.as_str(), arguments.threads, arguments.rounds), ("p", 3, 5));
+        assert_eq!(arguments.rounds_of_passes().collect::<Vec<_>>(), [2, 3]);
         let shown: Vec<String> = arguments.workloads.iter().map(Workload::to_string).collect();
         assert_eq!(shown, ["hello", "rnn:infer:i1:h2:t3:b4"]);
         assert_eq!(arguments.json, Some(PathBuf::from("x.json")));
@@ -91,8 +104,19 @@ mod tests {
     fn without_options_there_are_defaults() {
         let arguments = parse("").expect("nothing wrong");
         assert_eq!(Ok(arguments.workloads), Workload::defaults());
-        assert_eq!((arguments.python.as_str(), arguments.rounds, arguments.json), ("python3", 7, None));
+        assert_eq!((arguments.python.as_str(), arguments.json), ("python3", None));
+        assert_eq!((arguments.rounds, arguments.passes), (9, 3));
         assert!((1..=2).contains(&arguments.threads));
+    }
+
+    #[test]
+    fn no_pass_is_without_a_round() {
+        for (line, expected) in
+            [("--rounds 1", vec![1]), ("--rounds 2", vec![1, 1]), ("--rounds 7", vec![2, 2, 3])]
+        {
+            let arguments = parse(line).expect("good options");
+            assert_eq!(arguments.rounds_of_passes().collect::<Vec<_>>(), expected, "{line}");
+        }
     }
 
     #[test]

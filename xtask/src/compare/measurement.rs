@@ -32,43 +32,13 @@ pub(crate) struct Peer {
     pub(crate) ratio: f64,
 }
 
-/// Lets the sides compute in turn, `rounds` times, and takes medians. The workload is loaded on all
-/// of them, and has so many useful operations.
-///
-/// # Errors
-///
-/// What a worker says went wrong.
-pub(crate) fn measure(
+/// What has been measured of a workload. Its rounds come in several passes, minutes apart: a machine
+/// that is slow for a minute spoils a few rounds of many rows, and not all of one.
+pub(crate) struct Times {
     workload: String,
+    /// The useful operations of one computation.
     flops: f64,
-    rounds: usize,
-    ours: &mut Worker,
-    peers: &mut [Option<&mut Worker>],
-) -> Result<Row, String> {
-    let our_times = iterations(|times| ours.run(times))?;
-    let mut their_times = Vec::new();
-    for peer in peers.iter_mut() {
-        their_times.push(peer.as_mut().map(|peer| iterations(|times| peer.run(times))).transpose()?);
-    }
-    let mut taken = Vec::new();
-    for _ in 0..rounds {
-        thread::sleep(PAUSE);
-        let peak = ours.peak()?;
-        thread::sleep(PAUSE);
-        let mut round = Round { peak, ours: ours.run(our_times)?, peers: Vec::new() };
-        for (peer, times) in peers.iter_mut().zip(&their_times) {
-            let us = match (peer, times) {
-                (Some(peer), Some(times)) => {
-                    thread::sleep(PAUSE);
-                    Some(peer.run(*times)?)
-                }
-                _ => None,
-            };
-            round.peers.push(us);
-        }
-        taken.push(round);
-    }
-    Ok(summary(workload, flops, &taken))
+    rounds: Vec<Round>,
 }
 
 /// What one round measured: operations a second, and microseconds.
@@ -78,21 +48,65 @@ struct Round {
     peers: Vec<Option<f64>>,
 }
 
-/// Medians over the rounds; a ratio is one of two times in the same round.
-fn summary(workload: String, flops: f64, rounds: &[Round]) -> Row {
-    let of_peer = |index: usize| {
-        let pairs: Vec<(f64, f64)> =
-            rounds.iter().filter_map(|round| Some((round.peers[index]?, round.ours))).collect();
-        (!pairs.is_empty()).then(|| Peer {
-            us: median(pairs.iter().map(|(theirs, _)| *theirs)),
-            ratio: median(pairs.iter().map(|(theirs, ours)| theirs / ours)),
-        })
-    };
-    Row {
-        workload,
-        ours_us: median(rounds.iter().map(|round| round.ours)),
-        peers: (0..rounds.first().map_or(0, |round| round.peers.len())).map(of_peer).collect(),
-        peak_share: median(rounds.iter().map(|round| flops / (round.ours * 1e-6) / round.peak)),
+impl Times {
+    /// Nothing yet.
+    pub(crate) fn of(workload: String, flops: f64) -> Self {
+        Self { workload, flops, rounds: Vec::new() }
+    }
+
+    /// Lets the sides, on which the workload is loaded, compute in turn, `rounds` times.
+    ///
+    /// # Errors
+    ///
+    /// What a worker says went wrong.
+    pub(crate) fn measure(
+        &mut self,
+        rounds: usize,
+        ours: &mut Worker,
+        peers: &mut [Option<&mut Worker>],
+    ) -> Result<(), String> {
+        let our_times = iterations(|times| ours.run(times))?;
+        let mut their_times = Vec::new();
+        for peer in peers.iter_mut() {
+            their_times.push(peer.as_mut().map(|peer| iterations(|times| peer.run(times))).transpose()?);
+        }
+        for _ in 0..rounds {
+            thread::sleep(PAUSE);
+            let peak = ours.peak()?;
+            thread::sleep(PAUSE);
+            let mut round = Round { peak, ours: ours.run(our_times)?, peers: Vec::new() };
+            for (peer, times) in peers.iter_mut().zip(&their_times) {
+                let us = match (peer, times) {
+                    (Some(peer), Some(times)) => {
+                        thread::sleep(PAUSE);
+                        Some(peer.run(*times)?)
+                    }
+                    _ => None,
+                };
+                round.peers.push(us);
+            }
+            self.rounds.push(round);
+        }
+        Ok(())
+    }
+
+    /// Medians over the rounds; a ratio is one of two times in the same round.
+    pub(crate) fn row(&self) -> Row {
+        let Self { workload, flops, rounds } = self;
+        let of_peer = |index: usize| {
+            let pairs: Vec<(f64, f64)> =
+                rounds.iter().filter_map(|round| Some((round.peers[index]?, round.ours))).collect();
+            (!pairs.is_empty()).then(|| Peer {
+                us: median(pairs.iter().map(|(theirs, _)| *theirs)),
+                ratio: median(pairs.iter().map(|(theirs, ours)| theirs / ours)),
+            })
+        };
+        Row {
+            workload: workload.clone(),
+            ours_us: median(rounds.iter().map(|round| round.ours)),
+            peers: (0..rounds.first().map_or(0, |round| round.peers.len())).map(of_peer).collect(),
+            peak_share: median(rounds.iter().map(|round| flops / (round.ours * 1e-6) / round.peak)),
+        }
     }
 }
 
@@ -158,7 +172,7 @@ mod tests {
         let round = |peak: f64, ours, torch| Round { peak, ours, peers: vec![Some(torch), None] };
         // The machine was twice as slow in the second round.
         let rounds = [round(1e9, 10.0, 30.0), round(5e8, 20.0, 80.0), round(1e9, 12.0, 60.0)];
-        let row = summary("hello".to_owned(), 1000.0, &rounds);
+        let row = Times { workload: "hello".to_owned(), flops: 1000.0, rounds: rounds.into() }.row();
         assert_eq!(row.ours_us, 12.0);
         assert_eq!(row.peers[0].map(|peer| (peer.us, peer.ratio)), Some((60.0, 4.0)));
         assert!(row.peers[1].is_none());
