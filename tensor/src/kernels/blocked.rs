@@ -18,7 +18,8 @@ use super::{
     panels::Panels,
     product::Product,
     simd::{Path, Simd, Work},
-    tile::{self, Left, most_rows, rows_that_fit, tiles},
+    tile::{self, Left},
+    tiles::{Tiles, most_rows, rows_that_fit, tiles},
 };
 use crate::{Number, Real, parallel};
 
@@ -142,37 +143,46 @@ impl<S: Simd> Block<'_, S> {
         let packed = (!by_rows && (!forward || row_step != 1)).then(|| pack_left(self.s, a, most));
         let fitting = if by_rows { rows_that_fit::<S>(C, row_step as usize) } else { most };
         for panel in 0..self.panels.count() {
-            tiles_of(a.rows(), fitting, packed.is_some(), |row, rows| {
+            tiles_of(a.rows(), fitting, packed.is_some(), |tiles| {
+                let row = tiles.first;
                 let left = match &packed {
-                    Some(packed) => Left::columns(packed[row * a.columns()..].as_ptr(), most),
+                    Some(packed) => {
+                        Left::columns(packed[row * a.columns()..].as_ptr(), most, most * a.columns())
+                    }
                     None if by_rows => Left::rows(a.pointer(row, 0), row_step as usize),
-                    None => Left::columns(a.pointer(row, 0), step as usize),
+                    None => Left::columns(a.pointer(row, 0), step as usize, tiles.rows),
                 };
-                self.tile(panel, (row, rows), left);
+                self.tiles(panel, tiles, left);
             });
         }
     }
 
-    fn tile(&self, panel: usize, (row, rows): (usize, usize), left: Left<S::T>) {
+    fn tiles(&self, panel: usize, tiles: Tiles, left: Left<S::T>) {
         let column = self.columns.start + panel * C * S::LANES;
-        let to = self.c.0.wrapping_add((self.row + row) * self.n + column);
+        let to = self.c.0.wrapping_add((self.row + tiles.first) * self.n + column);
         let to = Grid::of_rows(to, self.n, self.columns.end - column);
         let from = if self.add { to.as_source() } else { Grid::zeros() };
-        let product =
-            tile::Product::of_panels::<S>(rows, left, (self.panels, &(panel..panel + 1), usize::MAX));
+        let product = tile::Product::of_panels::<S>(tiles, left, (self.panels, &(panel..panel + 1)));
         // SAFETY: the rows and columns are of this part, so the addresses lie in the result, and
-        // nobody else writes them; `left` holds `rows` rows and the panel as many places as they
+        // nobody else writes them; `left` holds these rows and the panel as many places as they
         // are long.
         unsafe { product.run(self.s, &from, &to) };
     }
 }
 
 /// Tiles as even as can be, or, of packed rows, as they were packed.
-fn tiles_of(rows: usize, most: usize, packed: bool, mut tile: impl FnMut(usize, usize)) {
-    if packed {
-        (0..rows).step_by(most).for_each(|row| tile(row, most.min(rows - row)));
-    } else {
-        tiles(rows, most, tile);
+fn tiles_of(rows: usize, most: usize, packed: bool, mut work: impl FnMut(Tiles)) {
+    if !packed {
+        return tiles(rows, most, usize::MAX, work);
+    }
+    let (count, last) = (rows / most, rows % most);
+    for tiles in [
+        Tiles { first: 0, rows: most, count, place: 0 },
+        Tiles { first: rows - last, rows: last, count: 1, place: count },
+    ] {
+        if tiles.all() > 0 {
+            work(tiles);
+        }
     }
 }
 

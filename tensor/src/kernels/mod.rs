@@ -21,5 +21,6 @@ pub(crate) mod taps;
 #[cfg(feature = "rayon")]
 pub(crate) mod team;
 mod tile;
+mod tiles;
 pub mod update;
 mod vector;

@@ -81,14 +81,14 @@ impl<T: Real> Panels<T> {
         below(panels.end) - below(panels.start)
     }
 
-    /// Where to look ahead while the tile at `place` is computed, one of those that go through some
-    /// panels one after another: each asks for a cache line a row, so that the first ones fetch as many
-    /// panels from `next` on.
-    pub(crate) fn ahead(&self, next: usize, place: usize, panels: usize) -> *const T {
+    /// Where to look ahead while tiles are computed, from the one at `place` on of those that go through
+    /// some panels one after another: each asks for a cache line a row, so that the first ones fetch as
+    /// many panels from `next` on. Also how many of these tiles do so; those that follow ask for the same.
+    pub(crate) fn ahead(&self, next: usize, place: usize, panels: usize) -> (*const T, usize) {
         let lines_a_row = (panels * self.width * size_of::<T>()).div_ceil(LINE);
         let row = self.depth * LINE / size_of::<T>();
         let place = if place < lines_a_row { place } else { 0 };
-        self.panel(0).wrapping_add(next * self.panel_step() + place * row)
+        (self.panel(0).wrapping_add(next * self.panel_step() + place * row), lines_a_row - place)
     }
 
     /// Where a panel begins.

@@ -21,7 +21,7 @@ impl Lines {
 }
 
 /// What will be needed when the sums are there: cache lines, asked for some rows at a time while the
-/// sums are computed. All at once would keep the product's own operands waiting. They are asked for as
+/// sums are computed, in the order of [`inward`]. All at once would keep the product's own operands waiting. They are asked for as
 /// lines to be written: another core may have read a line meanwhile, or its neighbours only, and then it
 /// has to give it up first, which takes long where the cores sit far apart. Lines that are only read are
 /// asked for in the same way, for they are of the thread's own rows, and a test of each would cost more.
@@ -37,6 +37,15 @@ pub(crate) struct Soon<'a> {
 
 /// How many places of the sums pass from some rows to the next.
 const PASSING: usize = 64;
+
+/// The `k`-th of some rows: the first half in their order, the others from the last one back. A processor
+/// that sees rows read or written one after another fetches those that would come next. Towards the middle
+/// these are rows of the same thread; beyond an end they may be another's, which then has to wait for them.
+#[inline(always)]
+pub(crate) fn inward(k: usize, rows: usize) -> usize {
+    let first = rows.div_ceil(2);
+    if k < first { k } else { rows - 1 - (k - first) }
+}
 
 impl<'a> Soon<'a> {
     /// Nothing.
@@ -61,7 +70,7 @@ impl<'a> Soon<'a> {
         let end = self.rows.min(self.row + self.at_once);
         for row in self.row..end {
             for &Lines { start, step, length } in self.lines {
-                let start = start.wrapping_add(row * step);
+                let start = start.wrapping_add(inward(row, self.rows) * step);
                 let (mut line, end) = (start & !(LINE - 1), start.wrapping_add(length));
                 while line < end {
                     s.prefetch_to_write(std::ptr::without_provenance(line));
@@ -71,5 +80,17 @@ impl<'a> Soon<'a> {
         }
         self.row = end;
         places.min(PASSING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_gone_through_from_both_ends() {
+        for (rows, expected) in [(0, vec![]), (1, vec![0]), (2, vec![0, 1]), (5, vec![0, 1, 2, 4, 3])] {
+            assert_eq!((0..rows).map(|k| inward(k, rows)).collect::<Vec<_>>(), expected);
+        }
     }
 }

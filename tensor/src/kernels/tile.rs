@@ -13,7 +13,14 @@
 
 use std::mem::MaybeUninit;
 
-use super::{buffer::LINE, grid::Grid, panels::Panels, simd::Simd, soon::Soon};
+use super::{
+    buffer::LINE,
+    grid::Grid,
+    panels::Panels,
+    simd::Simd,
+    soon::Soon,
+    tiles::{Tiles, panels_a_row},
+};
 
 /// So many columns of a left operand ahead are asked for: no prefetcher follows steps so large.
 const COLUMNS_AHEAD: usize = 32;
@@ -21,22 +28,16 @@ const COLUMNS_AHEAD: usize = 32;
 /// Vectors of a panel whose last one may be wanted apart.
 pub(crate) const WITH_APART: usize = 3;
 
-/// Room for the vectors of two tiles.
-const ROOM: usize = 48;
+/// Room for the vectors of several tiles.
+pub(super) const ROOM: usize = 96;
 
-/// Room for the sums of a tile, or of two side by side, row after row.
+/// Room for the sums of a block's tiles, row after row.
 pub(crate) type Sums<S> = [MaybeUninit<<S as Simd>::V>; ROOM];
 
-/// Room for a tile.
+/// Room for the sums of some tiles.
 #[inline(always)]
 pub(crate) fn no_sums<S: Simd>() -> Sums<S> {
     [const { MaybeUninit::uninit() }; ROOM]
-}
-
-/// The most rows of a tile with `vectors` vectors in a row.
-#[inline(always)]
-pub(crate) fn most_rows<S: Simd>(vectors: usize) -> usize {
-    S::SUMS / vectors
 }
 
 /// The left operand of a tile: rows or columns are contiguous, and the others lie `step` apart. The
@@ -46,19 +47,21 @@ pub(crate) struct Left<T> {
     pub(crate) start: *const T,
     pub(crate) step: usize,
     pub(crate) by_columns: bool,
+    /// From the columns of a tile to those of the next one.
+    tile_step: usize,
 }
 
 impl<T> Left<T> {
     /// Contiguous rows, `step` apart.
     #[inline(always)]
     pub(crate) fn rows(start: *const T, step: usize) -> Self {
-        Self { start, step, by_columns: false }
+        Self { start, step, by_columns: false, tile_step: 0 }
     }
 
-    /// Contiguous columns, `step` apart.
+    /// Contiguous columns, `step` apart, those of a tile `tile_step` after those of the one before.
     #[inline(always)]
-    pub(crate) fn columns(start: *const T, step: usize) -> Self {
-        Self { start, step, by_columns: true }
+    pub(crate) fn columns(start: *const T, step: usize, tile_step: usize) -> Self {
+        Self { start, step, by_columns: true, tile_step }
     }
 }
 
@@ -72,10 +75,12 @@ pub(crate) struct Right<T> {
     /// What will be needed next: a cache line of it is asked for with each place. Where the left operand
     /// has columns, these are asked for instead.
     pub(crate) ahead: *const T,
+    /// For how many tiles.
+    pub(crate) ahead_tiles: usize,
 }
 
-/// The room of a tile as a place for its sums: `vectors` from the `first` one of each row on, where
-/// a row has `width` of them.
+/// The room as a place for sums: `vectors` from the `first` one of each row on, where a row has `width` of
+/// them.
 #[inline(always)]
 pub(crate) fn into_room<S: Simd>(
     sums: &mut Sums<S>,
@@ -86,10 +91,13 @@ pub(crate) fn into_room<S: Simd>(
     Grid::of_rows(start, width * S::LANES, vectors * S::LANES)
 }
 
-/// A tile of some rows with one panel, or of one row with [`panels_a_row`] panels.
+/// Tiles of some rows with one panel, or of one row with [`panels_a_row`] panels. Tiles of one size are
+/// computed together, because what begins a product is as much for one as for all.
 #[derive(Clone, Copy)]
 pub(crate) struct Product<'a, T> {
+    /// The rows of each tile, and how many tiles there are.
     pub(crate) rows: usize,
+    pub(crate) tiles: usize,
     pub(crate) vectors: usize,
     pub(crate) panels: usize,
     /// What is added up, one after the other: W_ih x and then W_hh h, for example.
@@ -118,8 +126,8 @@ pub(crate) struct Term<T> {
 }
 
 impl<T: crate::Real> Term<T> {
-    /// With panels, for the tile at `place` among those that go through them, or through as many as
-    /// are given together, one after another.
+    /// With panels, for tiles from the one at `place` on among those that go through them, or through as
+    /// many as are given together, one after another.
     #[inline(always)]
     pub(crate) fn of(
         left: Left<T>,
@@ -127,12 +135,9 @@ impl<T: crate::Real> Term<T> {
         panels: &std::ops::Range<usize>,
         (place, together): (usize, usize),
     ) -> Self {
-        let right = Right {
-            start: all.panel(panels.start),
-            step: all.width(),
-            panel_step: all.panel_step(),
-            ahead: all.ahead((panels.start / together + 1) * together, place, together),
-        };
+        let (ahead, ahead_tiles) = all.ahead((panels.start / together + 1) * together, place, together);
+        let (start, step, panel_step) = (all.panel(panels.start), all.width(), all.panel_step());
+        let right = Right { start, step, panel_step, ahead, ahead_tiles };
         Self { depth: all.depth(), left, right }
     }
 
@@ -140,29 +145,30 @@ impl<T: crate::Real> Term<T> {
     #[inline(always)]
     pub(crate) fn none() -> Self {
         let nowhere = std::ptr::null();
-        let right = Right { start: nowhere, step: 0, panel_step: 0, ahead: nowhere };
+        let right = Right { start: nowhere, step: 0, panel_step: 0, ahead: nowhere, ahead_tiles: 0 };
         Self { depth: 0, left: Left::rows(nowhere, 0), right }
     }
 }
 
 impl<T: crate::Real> Product<'_, T> {
-    /// The tile at `place` among those that go through these panels one after another.
+    /// Tiles that go through these panels.
     #[inline(always)]
     pub(crate) fn of_panels<S: Simd<T = T>>(
-        rows: usize,
+        tiles: Tiles,
         left: Left<T>,
-        (all, panels, place): (&Panels<T>, &std::ops::Range<usize>, usize),
+        (all, panels): (&Panels<T>, &std::ops::Range<usize>),
     ) -> Self {
-        let terms = [Term::of(left, all, panels, (place, 1)), Term::none()];
+        let terms = [Term::of(left, all, panels, (tiles.place, 1)), Term::none()];
         let (vectors, panels, soon) = (all.width() / S::LANES, panels.len(), Soon::nothing());
-        Self { rows, vectors, panels, terms, apart: None, soon }
+        Self { rows: tiles.rows, tiles: tiles.count, vectors, panels, terms, apart: None, soon }
     }
 
     /// Computes the sums.
     ///
     /// # Safety
-    /// The operands and `from` can be read and `to` written where they say, for all rows; there are
-    /// at most [`most_rows`] of them. What is apart can be read, and written in whole vectors, too.
+    /// The operands and `from` can be read and `to` written where they say, for all rows of all tiles; a
+    /// tile has at most [`most_rows`](super::tiles::most_rows) of them. What is apart can be read, and
+    /// written in whole vectors, too.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
         debug_assert!(
@@ -225,136 +231,82 @@ impl<T: crate::Real> Product<'_, T> {
             || {
                 // SAFETY: the caller's.
                 unsafe {
-                    let mut sums = [[s.splat(T::ZERO); V]; R];
-                    let places = from.vectors::<V>(S::LANES);
-                    for (v, &(start, row_step, lanes)) in places.iter().enumerate() {
-                        if lanes > 0 {
-                            for (r, sums) in sums.iter_mut().enumerate() {
-                                sums[v] = s.load_first(start.add(r * row_step), lanes);
-                            }
-                        }
-                    }
-                    let mut soon = self.soon;
-                    for (term, Term { depth, left, right }) in self.terms.iter().enumerate() {
-                        if V.is_multiple_of(WITH_APART)
-                            && term == 1
-                            && let Some(Apart { to, from }) = self.apart
-                        {
-                            let (to, from) =
-                                (to.as_source().vectors::<V>(S::LANES), from.vectors::<V>(S::LANES));
-                            for panel in 0..V / WITH_APART {
-                                let (v, (to, to_step, _)) = (panel * WITH_APART + WITH_APART - 1, to[panel]);
-                                let start = s.load_first(from[panel].0, from[panel].2);
+                    let (starts, ends) = (from.vectors::<V>(S::LANES), to.as_source().vectors::<V>(S::LANES));
+                    let (mut soon, mut ahead) = (self.soon, self.terms.map(|term| term.right.ahead));
+                    for tile in 0..self.tiles {
+                        let first = tile * R;
+                        let mut sums = [[s.splat(T::ZERO); V]; R];
+                        for (v, &(start, row_step, lanes)) in starts.iter().enumerate() {
+                            if lanes > 0 {
+                                let start = start.add(first * row_step);
                                 for (r, sums) in sums.iter_mut().enumerate() {
-                                    s.store(to.cast_mut().add(r * to_step), sums[v]);
-                                    sums[v] = start;
+                                    sums[v] = s.load_first(start.add(r * row_step), lanes);
                                 }
                             }
                         }
-                        let mut offsets = [0; V];
-                        let (mut panel, mut within) = (0, 0);
-                        for offset in &mut offsets {
-                            *offset = panel + within * S::LANES;
-                            within += 1;
-                            if within == self.vectors {
-                                (panel, within) = (panel + right.panel_step, 0);
-                            }
-                        }
-                        let (mut a, mut b, mut ahead) = (left.start, right.start, right.ahead);
-                        let mut places = *depth;
-                        while places > 0 {
-                            let passing = soon.ask(s, places);
-                            places -= passing;
-                            for _ in 0..passing {
-                                if COLUMNS {
-                                    s.prefetch_now(a.wrapping_add(R - 1 + COLUMNS_AHEAD * left.step));
-                                } else {
-                                    s.prefetch(ahead);
-                                    ahead = ahead.wrapping_add(LINE / size_of::<T>());
-                                }
-                                let mut row = [s.splat(T::ZERO); V];
-                                for (y, &offset) in row.iter_mut().zip(&offsets) {
-                                    *y = s.load(b.add(offset));
-                                }
-                                for (r, sums) in sums.iter_mut().enumerate() {
-                                    let x = s.splat(*a.add(if COLUMNS { r } else { r * left.step }));
-                                    for (sum, &y) in sums.iter_mut().zip(&row) {
-                                        *sum = s.mul_add(x, y, *sum);
+                        for (term, Term { depth, left, right }) in self.terms.iter().enumerate() {
+                            if V.is_multiple_of(WITH_APART)
+                                && term == 1
+                                && let Some(Apart { to, from }) = self.apart
+                            {
+                                let (to, from) =
+                                    (to.as_source().vectors::<V>(S::LANES), from.vectors::<V>(S::LANES));
+                                for panel in 0..V / WITH_APART {
+                                    let (v, (to, to_step, _)) =
+                                        (panel * WITH_APART + WITH_APART - 1, to[panel]);
+                                    let start = s.load_first(from[panel].0, from[panel].2);
+                                    for (r, sums) in sums.iter_mut().enumerate() {
+                                        s.store(to.cast_mut().add((first + r) * to_step), sums[v]);
+                                        sums[v] = start;
                                     }
                                 }
-                                a = a.add(if COLUMNS { left.step } else { 1 });
-                                b = b.add(right.step);
                             }
+                            let mut offsets = [0; V];
+                            for (v, offset) in offsets.iter_mut().enumerate() {
+                                let vectors = if V < 4 { V } else { self.vectors };
+                                *offset = v / vectors * right.panel_step + v % vectors * S::LANES;
+                            }
+                            let above = if COLUMNS { tile * left.tile_step } else { first * left.step };
+                            let (mut a, mut b, mut next) =
+                                (left.start.wrapping_add(above), right.start, ahead[term]);
+                            let mut places = *depth;
+                            while places > 0 {
+                                let passing = soon.ask(s, places);
+                                places -= passing;
+                                for _ in 0..passing {
+                                    if COLUMNS {
+                                        s.prefetch_now(a.wrapping_add(R - 1 + COLUMNS_AHEAD * left.step));
+                                    } else {
+                                        s.prefetch(next);
+                                        next = next.wrapping_add(LINE / size_of::<T>());
+                                    }
+                                    let mut row = [s.splat(T::ZERO); V];
+                                    for (y, &offset) in row.iter_mut().zip(&offsets) {
+                                        *y = s.load(b.add(offset));
+                                    }
+                                    for (r, sums) in sums.iter_mut().enumerate() {
+                                        let x = s.splat(*a.add(if COLUMNS { r } else { r * left.step }));
+                                        for (sum, &y) in sums.iter_mut().zip(&row) {
+                                            *sum = s.mul_add(x, y, *sum);
+                                        }
+                                    }
+                                    a = a.add(if COLUMNS { left.step } else { 1 });
+                                    b = b.add(right.step);
+                                }
+                            }
+                            ahead[term] = if tile + 1 < right.ahead_tiles { next } else { right.ahead };
                         }
-                    }
-                    let places = to.as_source().vectors::<V>(S::LANES);
-                    for (v, &(start, row_step, lanes)) in places.iter().enumerate() {
-                        if lanes > 0 {
-                            for (r, sums) in sums.iter().enumerate() {
-                                s.store_first(start.cast_mut().add(r * row_step), lanes, sums[v]);
+                        for (v, &(start, row_step, lanes)) in ends.iter().enumerate() {
+                            if lanes > 0 {
+                                let start = start.cast_mut().add(first * row_step);
+                                for (r, sums) in sums.iter().enumerate() {
+                                    s.store_first(start.add(r * row_step), lanes, sums[v]);
+                                }
                             }
                         }
                     }
                 }
             },
         );
-    }
-}
-
-/// How many panels of C vectors a single row takes at once.
-#[inline(always)]
-pub(crate) const fn panels_a_row(vectors: usize) -> usize {
-    match vectors {
-        1 => 8,
-        2 => 4,
-        _ => 3,
-    }
-}
-
-/// The most rows of a tile whose left operand has rows `step` numbers apart. Rows a multiple of 4 kB
-/// apart all want the same few places of the first cache, so that fewer of them fit.
-#[inline(always)]
-pub(crate) fn rows_that_fit<S: Simd>(vectors: usize, step: usize) -> usize {
-    let most = most_rows::<S>(vectors);
-    if (step * size_of::<S::T>()).is_multiple_of(4096) { most.min(8) } else { most }
-}
-
-/// Calls `work(blocks, first row, rows)` for tiles that together cover `rows` rows and the blocks, each
-/// of `panels` panels of `vectors` vectors: a block after the other, each with all rows. Few rows take
-/// the panels of a block at once, or even several blocks, for a chain of multiply-adds waits four cycles
-/// for each of them. `step` is from one row of the left
-/// operand to the next.
-#[inline(always)]
-pub(crate) fn cover<S: Simd>(
-    (vectors, panels): (usize, usize),
-    blocks: std::ops::Range<usize>,
-    (rows, step): (usize, usize),
-    mut work: impl FnMut(std::ops::Range<usize>, usize, usize),
-) {
-    let together = match rows {
-        1 => panels_a_row(vectors) / panels,
-        2 | 3 if vectors == 2 && panels == 1 && 4 * rows <= S::SUMS => 2,
-        _ => 1,
-    };
-    let mut first = blocks.start;
-    while together > 1 && first + together <= blocks.end {
-        work(first..first + together, 0, rows);
-        first += together;
-    }
-    let few = rows * vectors * panels <= S::SUMS;
-    let most = if few { rows.max(1) } else { rows_that_fit::<S>(vectors, step) };
-    for block in first..blocks.end {
-        tiles(rows, most, |row, rows| work(block..block + 1, row, rows));
-    }
-}
-
-/// Splits `rows` into tiles of at most `most` rows, as even as can be, and calls `tile(first, rows)`
-/// for each: a last tile of one row would cost as much as one of four.
-#[inline(always)]
-pub(crate) fn tiles(rows: usize, most: usize, mut tile: impl FnMut(usize, usize)) {
-    let count = rows.div_ceil(most);
-    for k in 0..count {
-        let (first, end) = (rows * k / count, rows * (k + 1) / count);
-        tile(first, end - first);
     }
 }

@@ -69,11 +69,18 @@ fn by_rows<S: Simd>(s: S, x: &[S::T], b: Matrix<'_, S::T>, c: &mut [S::T]) {
             continue;
         }
         let start = b.pointer(0, first);
-        let right = Right { start, step, panel_step: S::LANES, ahead: start };
+        let right = Right { start, step, panel_step: S::LANES, ahead: start, ahead_tiles: 1 };
         let left = Left::rows(x.as_ptr(), 0);
         let terms = [Term { depth: x.len(), left, right }, Term::none()];
-        let product =
-            tile::Product { rows: 1, vectors: 1, panels: P, terms, apart: None, soon: Soon::nothing() };
+        let product = tile::Product {
+            rows: 1,
+            tiles: 1,
+            vectors: 1,
+            panels: P,
+            terms,
+            apart: None,
+            soon: Soon::nothing(),
+        };
         let to = Grid::of_rows(c.as_mut_ptr(), 0, P * S::LANES);
         // SAFETY: `c` holds P vectors, and so does each row of `b` from `first` on.
         unsafe { product.run(s, &to.as_source(), &to) };

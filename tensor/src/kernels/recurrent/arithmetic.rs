@@ -76,8 +76,11 @@ pub(super) struct ForwardUnits<T> {
     /// The states before, or null for 0.
     pub(super) h_before: *const T,
     pub(super) c_before: *const T,
+    /// Where the new states go.
     pub(super) h: *mut T,
     pub(super) c: *mut T,
+    /// If not 0: the new h goes as well so far beyond `h_before`, and the new c in place of `c_before`.
+    pub(super) own: usize,
 }
 
 impl<T: crate::Real> ForwardUnits<T> {
@@ -172,6 +175,29 @@ pub(super) unsafe fn load_or_zero<S: Simd, const WHOLE: bool>(s: S, from: *const
 pub(super) unsafe fn store<S: Simd, const WHOLE: bool>(s: S, to: *mut S::T, lanes: usize, v: S::V) {
     // SAFETY: the caller's.
     unsafe { if WHOLE { s.store(to, v) } else { s.store_first(to, lanes, v) } }
+}
+
+/// Writes new states where they go, for N vectors of units.
+///
+/// # Safety
+/// As [`store`], for all places.
+#[inline(always)]
+pub(super) unsafe fn store_h<S: Simd, const N: usize, const WHOLE: bool>(
+    s: S,
+    h: [S::V; N],
+    units: &[ForwardUnits<S::T>; N],
+) {
+    for (units, h) in units.iter().zip(h) {
+        // SAFETY: the caller's.
+        unsafe { store::<S, WHOLE>(s, units.h, units.lanes, h) };
+    }
+    if units[0].own != 0 {
+        for (units, h) in units.iter().zip(h) {
+            let own = units.h_before.cast_mut().wrapping_add(units.own);
+            // SAFETY: the caller's.
+            unsafe { store::<S, WHOLE>(s, own, units.lanes, h) };
+        }
+    }
 }
 
 /// y (1 − y): the derivative of σ, of its value.

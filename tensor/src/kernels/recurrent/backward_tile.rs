@@ -18,7 +18,8 @@ use crate::kernels::{
     panels::Panels,
     simd::Simd,
     soon::{Lines, Soon},
-    tile::{Left, Product, Sums, Term, cover, into_room, no_sums},
+    tile::{Left, Product, Sums, Term, into_room, no_sums},
+    tiles::{Tiles, cover},
 };
 
 impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
@@ -29,8 +30,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
     }
 
-    /// The gradients ∂a W_hh of `count` rows from the `first` after `row` on, added to sums; nothing
-    /// is added where there is no row.
+    /// The gradients ∂a W_hh of the rows of some tiles, counted from `row` on, added to sums; nothing is
+    /// added where there is no row.
     ///
     /// # Safety
     /// The rows' gradients have been written, and the sums are where the grids say.
@@ -38,18 +39,18 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     unsafe fn through_weights(
         &self,
         row: Option<usize>,
-        (first, count): (usize, usize),
+        tiles: Tiles,
         panels: &Range<usize>,
         (from, to): (&Grid<*const S::T>, &Grid<*mut S::T>),
         soon: Soon<'_>,
     ) {
         let terms = row.map_or([Term::none(); 2], |row| {
             let step = self.gates_step();
-            let start = self.gates.wrapping_add((row + first) * step).cast_const();
-            let place = (first.div_ceil(count), 1);
-            [Term::of(Left::rows(start, step), self.hh, panels, place), Term::none()]
+            let start = self.gates.wrapping_add((row + tiles.first) * step).cast_const();
+            [Term::of(Left::rows(start, step), self.hh, panels, (tiles.place, 1)), Term::none()]
         });
-        let product = Product { rows: count, vectors: 2, panels: panels.len(), terms, apart: None, soon };
+        let Tiles { rows, count: tiles, .. } = tiles;
+        let product = Product { rows, tiles, vectors: 2, panels: panels.len(), terms, apart: None, soon };
         // SAFETY: the caller's; the panels are as deep as all gates.
         unsafe { product.run(self.s, from, to) };
     }
@@ -66,23 +67,23 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     pub(super) fn states(&self, group: &Group, all: Range<usize>) {
         self.count_through_weights(group, &all);
         let Sizes { state, .. } = self.sweep.sizes;
-        cover::<S>((2, 1), all.clone(), (group.rows, self.gates_step()), |panels, first, count| {
+        cover::<S>((2, 1), all.clone(), (group.rows, self.gates_step()), |panels, tiles| {
             self.s.vectorize(
                 #[inline(always)]
                 || {
                     let mut sums = no_sums::<S>();
                     let column = panels.start * 2 * S::LANES;
-                    let (dh, width) = self.output_gradient(group.row + first, column);
+                    let (dh, width) = self.output_gradient(group.row + tiles.first, column);
                     let from = Grid::of_rows(dh, width, state - column);
                     let to = into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2));
-                    let far = self.far_away(group, first, (&panels, &all));
-                    let soon = far.soon(count, self.hh.depth());
+                    let far = self.far_away(group, tiles.first, (&panels, &all));
+                    let soon = far.soon(tiles.all(), tiles.count * self.hh.depth());
                     // What goes past the weights, or came in at the end of the sequence.
                     let carries = A::CARRIES || group.after.is_none();
                     // SAFETY: the rows are of this part and the lanes end with the state.
                     unsafe {
-                        self.through_weights(group.after, (first, count), &panels, (&from, &to), soon);
-                        self.gates(group, (first, count), &panels, (&sums, carries));
+                        self.through_weights(group.after, tiles, &panels, (&from, &to), soon);
+                        self.gates(group, tiles, &panels, (&sums, carries));
                     }
                 },
             );
@@ -133,20 +134,18 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     pub(super) fn projected_states(&self, group: &Group, panels: Range<usize>) {
         self.count_through_weights(group, &panels);
         let state = self.sweep.sizes.state;
-        cover::<S>((2, 1), panels, (group.rows, self.gates_step()), |panels, first, count| {
-            let (row, column) = (group.row + first, panels.start * 2 * S::LANES);
+        cover::<S>((2, 1), panels, (group.rows, self.gates_step()), |panels, tiles| {
+            let (row, column) = (group.row + tiles.first, panels.start * 2 * S::LANES);
             let d_state = self.d_state.wrapping_add(row * state + column);
             let (dh, width) = self.output_gradient(row, column);
             let from = Grid::of_rows(dh, width, state - column);
             let to = Grid::of_rows(d_state, state, state - column);
             // SAFETY: the rows are of this part and the lanes end with the state.
-            unsafe {
-                self.through_weights(group.after, (first, count), &panels, (&from, &to), Soon::nothing())
-            };
+            unsafe { self.through_weights(group.after, tiles, &panels, (&from, &to), Soon::nothing()) };
             if group.after.is_none() {
-                let last = self.carried_h.wrapping_add((group.sequence + first) * state + column);
+                let last = self.carried_h.wrapping_add((group.sequence + tiles.first) * state + column);
                 let columns = (state - column).min(panels.len() * 2 * S::LANES);
-                for (row, column) in (0..count).flat_map(|r| (0..columns).map(move |c| (r, c))) {
+                for (row, column) in (0..tiles.all()).flat_map(|r| (0..columns).map(move |c| (r, c))) {
                     // SAFETY: the same rows, and those of the panels' columns that there are.
                     unsafe {
                         let sum = d_state.add(row * state + column);
@@ -161,44 +160,38 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     pub(super) fn unprojected(&self, hr: &Panels<S::T>, group: &Group, panels: Range<usize>) {
         let (s, Sizes { hidden, state, .. }) = (self.s, self.sweep.sizes);
         count(group.rows, hr.depth(), hr.columns_of(&panels, hidden));
-        cover::<S>((2, 1), panels, (group.rows, state), |panels, first, count| {
+        cover::<S>((2, 1), panels, (group.rows, state), |panels, tiles| {
             s.vectorize(
                 #[inline(always)]
                 || {
                     let mut sums = no_sums::<S>();
                     let to = into_room::<S>(&mut sums, 0, (panels.len() * 2, panels.len() * 2));
-                    let start = self.d_state.wrapping_add((group.row + first) * state).cast_const();
+                    let start = self.d_state.wrapping_add((group.row + tiles.first) * state).cast_const();
                     let left = Left::rows(start, state);
-                    let product = Product::of_panels::<S>(count, left, (hr, &panels, first.div_ceil(count)));
+                    let product = Product::of_panels::<S>(tiles, left, (hr, &panels));
                     // SAFETY: the gradients of these rows' states have been written.
                     unsafe {
                         product.run(s, &Grid::zeros(), &to);
-                        self.gates(group, (first, count), &panels, (&sums, false));
+                        self.gates(group, tiles, &panels, (&sums, false));
                     }
                 },
             );
         });
     }
 
-    /// The gradients of the gates' arguments of `count` rows from the `first` on, from those of h: sums
-    /// and, where it is so, what is carried.
+    /// The gradients of the gates' arguments of the rows of some tiles, from those of h: sums and, where it
+    /// is so, what is carried.
     ///
     /// # Safety
     /// The rows are of this part, and the sums are there.
     #[inline(always)]
-    unsafe fn gates(
-        &self,
-        group: &Group,
-        rows: (usize, usize),
-        panels: &Range<usize>,
-        sums: (&Sums<S>, bool),
-    ) {
+    unsafe fn gates(&self, group: &Group, tiles: Tiles, panels: &Range<usize>, sums: (&Sums<S>, bool)) {
         // SAFETY: the caller's; the vectors of panels that end with the units, or before, are whole.
         unsafe {
             if panels.end * 2 * S::LANES <= self.sweep.sizes.hidden {
-                self.gates_of::<2, true>(group, rows, panels, sums);
+                self.gates_of::<2, true>(group, tiles, panels, sums);
             } else {
-                self.gates_of::<1, false>(group, rows, panels, sums);
+                self.gates_of::<1, false>(group, tiles, panels, sums);
             }
         }
     }
@@ -211,35 +204,31 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     unsafe fn gates_of<const N: usize, const WHOLE: bool>(
         &self,
         group: &Group,
-        (first, count): (usize, usize),
+        tiles: Tiles,
         panels: &Range<usize>,
         (sums, carries): (&Sums<S>, bool),
     ) {
         const { assert!(WHOLE || N == 1, "lanes are those of one vector") };
         let (s, cell, Sizes { hidden, state, .. }) = (self.s, self.cell, self.sweep.sizes);
         let (unit, vectors) = (panels.start * 2 * S::LANES, panels.len() * 2);
-        let BackwardUnits { gates, h, h_before, c_before, dc, carry, .. } = self.units(group, (first, unit));
+        let BackwardUnits { gates, h, h_before, c_before, dc, carry, .. } =
+            self.units(group, (tiles.first, unit));
         let width = self.sweep.columns.width;
         let h_before_step = if group.before.is_some() { width } else { state };
-        let walk = Walk::of_units(
-            (S::LANES, S::LANES),
-            (sums.as_ptr().cast(), vectors * S::LANES),
-            [(h_before, h_before_step), (c_before, hidden)],
-            [
-                (gates, self.gates_step()),
-                (h.cast_mut(), if self.unprojected.is_some() { hidden } else { width }),
-                (dc, hidden),
-                (carry, state),
-            ],
-        );
-        // Whoever reads rows one after another gets those behind them as well, from a processor that
-        // guesses. Those behind the last tile may be another thread's, which writes them.
-        let last_of_several = first > 0 && first + count == group.rows;
+        let lanes = S::LANES;
+        let walk = Walk::of([
+            (sums.as_ptr().cast_mut().cast(), vectors * lanes, lanes),
+            (h_before.cast_mut(), h_before_step, lanes),
+            (c_before.cast_mut(), hidden, lanes),
+            (gates, self.gates_step(), lanes),
+            (h.cast_mut(), if self.unprojected.is_some() { hidden } else { width }, lanes),
+            (dc, hidden, lanes),
+            (carry, state, lanes),
+        ]);
         // The last ones of a panel may have no units.
         let vectors = vectors.min((hidden - unit).div_ceil(S::LANES));
         walk.together::<N>(
-            (count, vectors),
-            last_of_several,
+            (tiles.all(), vectors),
             #[inline(always)]
             |places, vector| {
                 let lanes = hidden.saturating_sub(unit + vector * S::LANES).min(S::LANES);
@@ -306,17 +295,15 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     pub(super) fn initial(&self, rows: Rows, sequence: usize, panels: Range<usize>) {
         let Sizes { state, .. } = self.sweep.sizes;
         count(rows.count, self.hh.depth(), self.hh.columns_of(&panels, state));
-        cover::<S>((2, 1), panels, (rows.count, self.gates_step()), |panels, first, count| {
+        cover::<S>((2, 1), panels, (rows.count, self.gates_step()), |panels, tiles| {
             let column = panels.start * 2 * S::LANES;
-            let place = (sequence + first) * state + column;
+            let place = (sequence + tiles.first) * state + column;
             let (h_0, carry) =
                 (self.h_0.wrapping_add(place), self.carried_h.wrapping_add(place).cast_const());
             let to = Grid::of_rows(h_0, state, state - column);
             let from = if A::CARRIES { Grid::of_rows(carry, state, state - column) } else { Grid::zeros() };
             // SAFETY: the rows are of this part and the lanes end with the state.
-            unsafe {
-                self.through_weights(Some(rows.first), (first, count), &panels, (&from, &to), Soon::nothing())
-            };
+            unsafe { self.through_weights(Some(rows.first), tiles, &panels, (&from, &to), Soon::nothing()) };
         });
     }
 }

@@ -143,6 +143,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
             c: c.start(),
             unprojected: unprojected.start(),
             pieces: plan.pieces,
+            own: plan.parts.len() > 1 && layer.hr.is_none(),
             far: is_far((1 + if sweep.keep { A::KEPT } else { 0 }) * rows * hidden),
             // Enough rows a step make good use of W_ih; few make better use of it together, and so does
             // what fills the second cache.

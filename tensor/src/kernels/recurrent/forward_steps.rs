@@ -4,10 +4,16 @@
 
 use std::ops::Range;
 
-use super::{Forward, Layer, Start, arithmetic::Arithmetic, forward::Output, rows::row_step};
+use super::{
+    Forward, Layer, Start,
+    arithmetic::Arithmetic,
+    forward::Output,
+    own::{Own, OwnRows},
+    rows::row_step,
+};
 use crate::{
     Number,
-    kernels::{buffer::Buffer, simd::Simd, tile::most_rows},
+    kernels::{buffer::Buffer, simd::Simd, tiles::most_rows},
     parallel,
 };
 
@@ -28,6 +34,8 @@ pub(super) struct Run<'a, S: Simd, A> {
     pub(super) in_one: bool,
     /// Whether tiles ask ahead for what is far away.
     pub(super) far: bool,
+    /// Whether threads keep the states of their sequences in rows of their own.
+    pub(super) own: bool,
 }
 
 // SAFETY: what the pointers point to is written by each part in rows of its sequences, and by each
@@ -39,7 +47,7 @@ unsafe impl<S: Simd, A: Sync> Sync for Run<'_, S, A> {}
 // writes rows or columns of its own.
 unsafe impl<T: Sync> Sync for Rows<T> {}
 // SAFETY: as above.
-unsafe impl<T: Sync> Sync for Tile<T> {}
+unsafe impl<T: Sync> Sync for Group<T> {}
 
 /// A part's rows at one step.
 #[derive(Clone, Copy)]
@@ -58,9 +66,9 @@ impl<T> Rows<T> {
     }
 }
 
-/// The rows of a tile that come after a state: those of the step before, or initial ones.
+/// Rows of a step that come after states of one kind: those of the step before, or initial ones.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<T> {
+pub(super) struct Group<T> {
     /// The first row among all rows, and its W_ih x + b, where that is computed before.
     pub(super) row: usize,
     pub(super) projected: *const T,
@@ -71,6 +79,13 @@ pub(super) struct Tile<T> {
     pub(super) h_before: *const T,
     pub(super) h_step: usize,
     pub(super) c_before: *const T,
+    /// The cell states.
+    pub(super) c: *mut T,
+    /// The states before in rows of a thread's own, `own_step` apart, and how much further there the new ones
+    /// go; null and 0 where it has none. The cell states before are its own, too.
+    pub(super) own: *mut T,
+    pub(super) own_step: usize,
+    pub(super) own_ahead: usize,
 }
 
 /// W_ih x + b is computed for about this many numbers at once, to stay in a cache.
@@ -83,13 +98,18 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     /// All steps of some sequences.
     pub(super) fn part(&self, sequences: Range<usize>) {
         let (steps, hidden) = (self.sweep.steps, self.layer.sizes.hidden);
-        if A::CELL && !self.sweep.keep {
-            let c = self.c.wrapping_add(sequences.start * hidden);
-            let start = self.sweep.start.c.get(sequences.start * hidden..sequences.end * hidden);
-            for k in 0..sequences.len() * hidden {
-                // SAFETY: `c` has room for the states of all sequences.
-                unsafe { c.add(k).write(start.map_or(S::T::ZERO, |start| start[k])) };
-            }
+        let start = self.sweep.start.c.get(sequences.start * hidden..sequences.end * hidden);
+        let size_of_c = if A::CELL { sequences.len() * hidden } else { 0 };
+        let c_0 = (0..size_of_c).map(|k| start.map_or(S::T::ZERO, |start| start[k]));
+        let c = self.c.wrapping_add(sequences.start * hidden);
+        let mut own = None;
+        if self.own {
+            let state = self.layer.sizes.state;
+            let h_0 = self.sweep.start.h.get(sequences.start * state..sequences.end * state);
+            own = Some(Own::new(sequences.len(), state, h_0.unwrap_or(&[]), c_0));
+        } else if !self.sweep.keep {
+            // SAFETY: `c` has room for the states of all sequences.
+            c_0.enumerate().for_each(|(k, c_0)| unsafe { c.add(k).write(c_0) });
         }
         let whole = sequences.len() == steps.batch();
         let steps_a_chunk = (CHUNK / (sequences.len() * A::GATES * hidden)).clamp(1, steps.count().max(1));
@@ -124,10 +144,15 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             }
             for &rows in &chunk {
                 if rows.count > 0 {
-                    self.step(rows, before, sequences.start);
+                    let own = own.as_mut().map(Own::next);
+                    self.step(rows, before, (sequences.start, own));
                     before = Some(rows);
                 }
             }
+        }
+        if let Some(mut own) = own.filter(|_| !self.sweep.keep) {
+            // SAFETY: both have a cell state for each unit of the part's sequences.
+            unsafe { c.copy_from_nonoverlapping(own.next().c, size_of_c) };
         }
     }
 
@@ -178,7 +203,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         debug_assert!(self.in_one, "no place for W_ih x + b");
         let projected = std::ptr::null_mut();
         let rows = Rows { first: 0, count: self.sweep.steps.batch(), projected };
-        let (_, all) = self.tiles(rows, None, 0);
+        let (_, all) = self.groups(rows, None, (0, None));
         self.shared(self.blocks(), |blocks| self.rows(all, blocks));
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));
@@ -186,8 +211,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// One step of a part's rows, which follow `before`.
-    fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, sequence: usize) {
-        let (old, new) = self.tiles(rows, before, sequence);
+    fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, of_part: (usize, Option<OwnRows<S::T>>)) {
+        let (old, new) = self.groups(rows, before, of_part);
         self.shared(self.blocks(), |blocks| {
             self.rows(old, blocks.clone());
             self.rows(new, blocks);
@@ -197,15 +222,16 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
     }
 
-    /// The rows of a step that follow states of the step before, and those that begin here.
-    fn tiles(
+    /// The rows of a step that follow states of the step before, and those that begin here. The part's first
+    /// sequence, and its own rows, are given.
+    fn groups(
         &self,
         rows: Rows<S::T>,
         before: Option<Rows<S::T>>,
-        sequence: usize,
-    ) -> (Tile<S::T>, Tile<S::T>) {
+        (sequence, own): (usize, Option<OwnRows<S::T>>),
+    ) -> (Group<S::T>, Group<S::T>) {
         let Start { h: h_0, c: c_0 } = self.sweep.start;
-        let (hidden, state) = (self.layer.sizes.hidden, self.layer.sizes.state);
+        let (hidden, state, keep) = (self.layer.sizes.hidden, self.layer.sizes.state, self.sweep.keep);
         let continuing = before.map_or(0, |before| before.count.min(rows.count));
         let of_rows =
             |values: *mut S::T, row: usize, step: usize| values.wrapping_add(row * step).cast_const();
@@ -213,33 +239,38 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let first = (sequence + continuing) * step;
             if first < values.len() { values[first..].as_ptr() } else { std::ptr::null() }
         };
-        let c_in_place = of_rows(self.c, sequence, hidden);
-        let old = Tile {
+        let null: *mut S::T = std::ptr::null_mut();
+        let c = if keep { (self.c, rows.first) } else { (self.c, sequence) };
+        let c = c.0.wrapping_add(c.1 * hidden);
+        let h_before = |before: Rows<S::T>| of_rows(self.output.h, before.first, self.output.h_step);
+        let mut old = Group {
             row: rows.first,
             projected: rows.projected,
             sequence,
             rows: continuing,
-            h_before: before
-                .map_or(std::ptr::null(), |before| of_rows(self.output.h, before.first, self.output.h_step)),
+            h_before: before.map_or(null.cast_const(), h_before),
             h_step: self.output.h_step,
             c_before: match before {
-                Some(before) if self.sweep.keep => of_rows(self.c, before.first, hidden),
-                _ => c_in_place,
+                Some(before) if keep => of_rows(self.c, before.first, hidden),
+                _ => of_rows(self.c, sequence, hidden),
             },
+            c,
+            own: null,
+            own_step: 0,
+            own_ahead: 0,
         };
-        let new = Tile {
-            row: rows.first + continuing,
-            projected: rows.projected.wrapping_add(continuing * self.projected_step()),
-            sequence: sequence + continuing,
-            rows: rows.count - continuing,
-            h_before: initial(h_0, state),
-            h_step: state,
-            c_before: if self.sweep.keep {
-                initial(c_0, hidden)
-            } else {
-                of_rows(self.c, sequence + continuing, hidden)
-            },
-        };
+        if let Some(OwnRows { h_before, h_step, ahead, c }) = own {
+            (old.own, old.own_step, old.own_ahead) = (h_before, h_step, ahead);
+            (old.h_before, old.h_step, old.c_before) = (h_before, h_step, c);
+            if !keep {
+                old.c = c;
+            }
+        }
+        let mut new = self.below(&old, continuing, rows.count - continuing);
+        (new.h_before, new.h_step) = (initial(h_0, state), state);
+        if keep && own.is_none() {
+            new.c_before = initial(c_0, hidden);
+        }
         (old, new)
     }
 }

@@ -8,7 +8,7 @@
 
 use super::arithmetic::{
     Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, kept, load, load_or_zero, of_sigmoid, of_tanh,
-    store,
+    store, store_h,
 };
 use crate::{
     Number,
@@ -49,9 +49,7 @@ impl Arithmetic for GatedUnit {
         let h = all!(k < N => s.mul_add(z[k], s.sub(h[k], n[k]), n[k]));
         // SAFETY: the caller's.
         unsafe {
-            for (units, h) in units.iter().zip(h) {
-                store::<S, WHOLE>(s, units.h, units.lanes, h);
-            }
+            store_h::<S, N, WHOLE>(s, h, units);
             if units[0].keep {
                 keep::<S, N, WHOLE>(s, [r, z, n, q], units);
             }

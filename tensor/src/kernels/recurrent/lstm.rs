@@ -10,7 +10,7 @@ use num_traits::Float;
 
 use super::arithmetic::{
     Arithmetic, BackwardUnits, ForwardUnits, GATES, keep, kept, load, load_or_zero, of_sigmoid, of_tanh,
-    store,
+    store, store_h,
 };
 use crate::kernels::{
     functions::{all, sigmoid, tanh},
@@ -47,9 +47,14 @@ impl Arithmetic for LongShortTermMemory {
         unsafe {
             for (k, units) in units.iter().enumerate() {
                 store::<S, WHOLE>(s, units.c, units.lanes, c[k]);
-                store::<S, WHOLE>(s, units.h, units.lanes, h[k]);
             }
+            store_h::<S, N, WHOLE>(s, h, units);
             if units[0].keep {
+                if units[0].own != 0 {
+                    for (k, units) in units.iter().enumerate() {
+                        store::<S, WHOLE>(s, units.c_before.cast_mut(), units.lanes, c[k]);
+                    }
+                }
                 keep::<S, N, WHOLE>(s, [i, f, g, o], units);
             }
         }

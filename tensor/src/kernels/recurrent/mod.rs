@@ -31,6 +31,7 @@ mod forward_tile;
 mod gru;
 mod layer;
 mod lstm;
+mod own;
 mod plan;
 mod rnn;
 mod rows;

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)] // vectors read and write through pointers
 
-use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, GATES, load, of_tanh, store};
+use super::arithmetic::{Arithmetic, BackwardUnits, ForwardUnits, GATES, load, of_tanh, store, store_h};
 use crate::{
     Number,
     kernels::{
@@ -38,10 +38,8 @@ impl Arithmetic for Simple {
             Self::Tanh => tanh(s, sums),
             Self::ReLU => all!(k < N => s.max(s.splat(S::T::ZERO), sums[k])),
         };
-        for (units, h) in units.iter().zip(h) {
-            // SAFETY: the caller's.
-            unsafe { store::<S, WHOLE>(s, units.h, units.lanes, h) };
-        }
+        // SAFETY: the caller's.
+        unsafe { store_h::<S, N, WHOLE>(s, h, units) };
     }
 
     #[inline(always)]

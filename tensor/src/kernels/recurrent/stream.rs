@@ -79,6 +79,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Step<'_, T, A> {
             unprojected: unprojected.as_mut_ptr(),
             in_one: true,
             far: false,
+            own: false,
             pieces: pieces_of_a_step(
                 steps.batch() * A::GATES * layer.sizes.hidden * (x.len() / steps.batch() + layer.sizes.state),
             ),

@@ -75,25 +75,29 @@ fn the_number_of_threads_does_not_change_the_bits() {
         // W_ih x is computed before, by each thread for its sequences.
         (Cell::GRU, Sizes { input: 1500, hidden: 40, state: 40 }, vec![3; 23]),
     ]);
-    for (cell, sizes, lengths) in cases {
-        let Sizes { hidden, state, .. } = sizes;
-        let case = Case { cell, sizes, lengths, reverse: false, bias: true, starts: true, seed: 5 };
+    for ((cell, sizes, lengths), (reverse, starts)) in
+        cases.flat_map(|case| [(false, true), (true, true), (true, false)].map(|how| (case.clone(), how)))
+    {
+        let state = sizes.state;
+        let case = Case { cell, sizes, lengths, reverse, bias: true, starts, seed: 5 };
         let numbers = case.numbers::<f32>();
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let path = Path::of_this_machine();
-                let (h, columns, _) = swept(&case, &numbers, path, true);
-                let h = of_columns(&h, columns, state);
-                (h, in_order(gradients(&case, &numbers, path)))
+                let mut all = Vec::new();
+                for keep in [true, false] {
+                    let (h, columns, kept) = swept(&case, &numbers, path, keep);
+                    all.extend(of_columns(&h, columns, state));
+                    all.extend_from_slice(kept.c());
+                }
+                all.extend(in_order(gradients(&case, &numbers, path)).into_iter().flatten());
+                all.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()
             })
         };
-        let bits = |(h, gradients): (Vec<f32>, [Vec<f32>; 8])| -> Vec<u32> {
-            h.iter().chain(gradients.iter().flatten()).map(|x| x.to_bits()).collect()
-        };
-        let one = bits(run(1));
+        let one = run(1);
         for threads in [2, 7] {
-            assert!(bits(run(threads)) == one, "{cell:?} of {hidden} units on {threads} threads");
+            assert!(run(threads) == one, "{case:?} on {threads} threads");
         }
     }
 }
