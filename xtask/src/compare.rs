@@ -64,26 +64,46 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
     println!("{}", sides.describe(arguments));
     let names: Vec<String> = arguments.workloads.iter().map(Workload::to_string).collect();
     let table = Table::new(names.iter().map(String::as_str), &PEERS.map(|peer| peer.title));
-    let mut all: Vec<Times> = Vec::new();
-    for (pass, rounds) in arguments.rounds_of_passes().enumerate() {
-        let last = pass + 1 == arguments.passes;
-        if last {
+    let mut all = Vec::new();
+    let (last, mut pass) = (arguments.passes, 0);
+    let outcome = arguments.rounds_of_passes().try_for_each(|rounds| {
+        pass += 1;
+        if pass == last {
             println!("{}", table.head());
         } else {
-            eprintln!("pass {} of {}; the rows come with the last one", pass + 1, arguments.passes);
+            eprintln!("pass {pass} of {last}; the rows come with the last one");
         }
-        for (place, workload) in arguments.workloads.iter().enumerate() {
-            let of_workload = |what: String| format!("{workload}: {what}");
-            let mut loaded = sides.load(workload).map_err(of_workload)?;
-            if place == all.len() {
-                all.push(Times::of(workload.to_string(), loaded.flops));
+        let show = |times: &Times| {
+            if pass == last {
+                println!("{}", table.row(&times.row()));
             }
-            all[place].measure(rounds, loaded.ours, &mut loaded.peers).map_err(of_workload)?;
-            write_json(arguments, &all)?;
-            if last {
-                println!("{}", table.row(&all[place].row()));
-            }
+        };
+        one_pass(arguments, &mut sides, rounds, &mut all, show)
+    });
+    if outcome.is_err() && pass < last {
+        println!("{}", table.head());
+        all.iter().for_each(|times| println!("{}", table.row(&times.row())));
+    }
+    outcome
+}
+
+/// Goes through all rows once, `rounds` times each, and shows each one.
+fn one_pass(
+    arguments: &Arguments,
+    sides: &mut Sides,
+    rounds: usize,
+    all: &mut Vec<Times>,
+    show: impl Fn(&Times),
+) -> Result<(), String> {
+    for (place, workload) in arguments.workloads.iter().enumerate() {
+        let of_workload = |what: String| format!("{workload}: {what}");
+        let mut loaded = sides.load(workload).map_err(of_workload)?;
+        if place == all.len() {
+            all.push(Times::of(workload.to_string(), loaded.flops));
         }
+        all[place].measure(rounds, loaded.ours, &mut loaded.peers).map_err(of_workload)?;
+        write_json(arguments, all)?;
+        show(&all[place]);
     }
     Ok(())
 }

@@ -95,9 +95,7 @@ pub(crate) fn into_room<S: Simd>(
 /// computed together, because what begins a product is as much for one as for all.
 #[derive(Clone, Copy)]
 pub(crate) struct Product<'a, T> {
-    /// The rows of each tile, and how many tiles there are.
-    pub(crate) rows: usize,
-    pub(crate) tiles: usize,
+    pub(crate) tiles: Tiles,
     pub(crate) vectors: usize,
     pub(crate) panels: usize,
     /// What is added up, one after the other: W_ih x and then W_hh h, for example.
@@ -160,7 +158,7 @@ impl<T: crate::Real> Product<'_, T> {
     ) -> Self {
         let terms = [Term::of(left, all, panels, (tiles.place, 1)), Term::none()];
         let (vectors, panels, soon) = (all.width() / S::LANES, panels.len(), Soon::nothing());
-        Self { rows: tiles.rows, tiles: tiles.count, vectors, panels, terms, apart: None, soon }
+        Self { tiles, vectors, panels, terms, apart: None, soon }
     }
 
     /// Computes the sums.
@@ -172,10 +170,10 @@ impl<T: crate::Real> Product<'_, T> {
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
         debug_assert!(
-            self.rows * self.vectors * self.panels <= S::SUMS
+            self.tiles.rows * self.vectors * self.panels <= S::SUMS
                 && (self.panels == 1
                     || (self.vectors, self.panels) == (2, 2)
-                    || (self.rows == 1 && self.panels == panels_a_row(self.vectors)))
+                    || (self.tiles.rows == 1 && self.panels == panels_a_row(self.vectors)))
         );
         debug_assert!(self.apart.is_none() || self.vectors == WITH_APART);
         // SAFETY: the caller's.
@@ -200,12 +198,12 @@ impl<T: crate::Real> Product<'_, T> {
     ) {
         macro_rules! by_rows {
             ($($rows:literal)*) => {
-                match self.rows {
+                match self.tiles.rows {
                     $($rows if $rows * C <= S::SUMS => {
                         // SAFETY: the caller's.
                         unsafe { self.rows_of::<S, $rows, C, COLUMNS>(s, from, to) }
                     })*
-                    _ => debug_assert!(self.rows == 0, "{} rows of {C} vectors", self.rows),
+                    _ => debug_assert!(self.tiles.rows == 0, "{} rows of {C} vectors", self.tiles.rows),
                 }
             };
         }
@@ -232,8 +230,9 @@ impl<T: crate::Real> Product<'_, T> {
                 // SAFETY: the caller's.
                 unsafe {
                     let (starts, ends) = (from.vectors::<V>(S::LANES), to.as_source().vectors::<V>(S::LANES));
-                    let (mut soon, mut ahead) = (self.soon, self.terms.map(|term| term.right.ahead));
-                    for tile in 0..self.tiles {
+                    let mut soon = self.soon;
+                    let mut ahead = [self.terms[0].right.ahead, self.terms[1].right.ahead];
+                    for tile in 0..self.tiles.count {
                         let first = tile * R;
                         let mut sums = [[s.splat(T::ZERO); V]; R];
                         for (v, &(start, row_step, lanes)) in starts.iter().enumerate() {

@@ -68,6 +68,7 @@ pub(crate) fn cover<S: Simd>(
         first += together;
     }
     let width = vectors * panels;
+    debug_assert!(S::SUMS * panels <= tile::ROOM, "room for the sums of a tile");
     let most = if rows * width <= S::SUMS { rows.max(1) } else { rows_that_fit::<S>(vectors, step) };
     for block in first..blocks.end {
         tiles(rows, most, tile::ROOM / width, |tiles| work(block..block + 1, tiles));
@@ -75,16 +76,17 @@ pub(crate) fn cover<S: Simd>(
 }
 
 /// Splits `rows` into tiles of at most `most` rows, as even as can be, for a last tile of one row would cost
-/// as much as one of four. Calls `work` for those of one size, as long as all have at most `together` rows.
+/// as much as one of four. Calls `work` for those of one size, for so many of them that all have at most
+/// `rows_together` rows, or for one.
 #[inline(always)]
-pub(crate) fn tiles(rows: usize, most: usize, together: usize, mut work: impl FnMut(Tiles)) {
+pub(crate) fn tiles(rows: usize, most: usize, rows_together: usize, mut work: impl FnMut(Tiles)) {
     let count = rows.div_ceil(most);
     let (mut first, mut place) = (0, 0);
     while place < count {
         // The first ones have a row more where they cannot be even.
         let (size, longer) = (rows / count, rows % count);
         let (rows, left) = if place < longer { (size + 1, longer - place) } else { (size, count - place) };
-        let tiles = Tiles { first, rows, count: left.min((together / rows).max(1)), place };
+        let tiles = Tiles { first, rows, count: left.min((rows_together / rows).max(1)), place };
         work(tiles);
         first += tiles.all();
         place += tiles.count;

@@ -9,6 +9,7 @@ use super::{
     simd::{Path, Simd, Work},
     soon::Soon,
     tile::{self, Left, Right, Term},
+    tiles::Tiles,
 };
 use crate::{Number, Real, parallel};
 
@@ -73,8 +74,7 @@ fn by_rows<S: Simd>(s: S, x: &[S::T], b: Matrix<'_, S::T>, c: &mut [S::T]) {
         let left = Left::rows(x.as_ptr(), 0);
         let terms = [Term { depth: x.len(), left, right }, Term::none()];
         let product = tile::Product {
-            rows: 1,
-            tiles: 1,
+            tiles: Tiles { first: 0, rows: 1, count: 1, place: 0 },
             vectors: 1,
             panels: P,
             terms,

@@ -39,8 +39,9 @@ pub(super) trait Arithmetic: Copy + Send + Sync {
     /// operation together; see [`functions`](crate::kernels::functions).
     ///
     /// # Safety
-    /// The places are those of `lanes` units each, or of whole vectors if `WHOLE`. Two of them are the
-    /// same only where the sums are. All keep, or none.
+    /// The places are those of `lanes` units each, or of whole vectors if `WHOLE`, and those that
+    /// `own_ahead` speaks of can be written. Two of them are the same only where the sums are. All keep, or
+    /// none, and all have the same `own_ahead`.
     unsafe fn forward<S: Simd, const N: usize, const WHOLE: bool>(
         self,
         s: S,
@@ -79,8 +80,9 @@ pub(super) struct ForwardUnits<T> {
     /// Where the new states go.
     pub(super) h: *mut T,
     pub(super) c: *mut T,
-    /// If not 0: the new h goes as well so far beyond `h_before`, and the new c in place of `c_before`.
-    pub(super) own: usize,
+    /// If not 0: the new h goes as well so far beyond `h_before`, and where all is kept, the new c in place of
+    /// `c_before`.
+    pub(super) own_ahead: usize,
 }
 
 impl<T: crate::Real> ForwardUnits<T> {
@@ -191,9 +193,9 @@ pub(super) unsafe fn store_h<S: Simd, const N: usize, const WHOLE: bool>(
         // SAFETY: the caller's.
         unsafe { store::<S, WHOLE>(s, units.h, units.lanes, h) };
     }
-    if units[0].own != 0 {
+    if units[0].own_ahead != 0 {
         for (units, h) in units.iter().zip(h) {
-            let own = units.h_before.cast_mut().wrapping_add(units.own);
+            let own = units.h_before.cast_mut().wrapping_add(units.own_ahead);
             // SAFETY: the caller's.
             unsafe { store::<S, WHOLE>(s, own, units.lanes, h) };
         }

@@ -40,7 +40,7 @@ pub(super) struct Run<'a, S: Simd, A> {
 
 // SAFETY: what the pointers point to is written by each part in rows of its sequences, and by each
 // piece of a step in columns of its units; both are disjoint. What is read of other pieces' columns
-// was written before they met.
+// was written before they met. A part's own rows are its thread's alone.
 unsafe impl<S: Simd, A: Sync> Sync for Run<'_, S, A> {}
 
 // SAFETY: as for `Run`, whose memory these point to, or a buffer for W_ih x + b, of which each piece
@@ -81,10 +81,9 @@ pub(super) struct Group<T> {
     pub(super) c_before: *const T,
     /// The cell states.
     pub(super) c: *mut T,
-    /// The states before in rows of a thread's own, `own_step` apart, and how much further there the new ones
-    /// go; null and 0 where it has none. The cell states before are its own, too.
+    /// The states before in a thread's own rows, and how much further there the new ones go; null and 0
+    /// where it has none. The cell states before are its own, too.
     pub(super) own: *mut T,
-    pub(super) own_step: usize,
     pub(super) own_ahead: usize,
 }
 
@@ -152,7 +151,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         }
         if let Some(mut own) = own.filter(|_| !self.sweep.keep) {
             // SAFETY: both have a cell state for each unit of the part's sequences.
-            unsafe { c.copy_from_nonoverlapping(own.next().c, size_of_c) };
+            unsafe { c.copy_from_nonoverlapping(own.c(), size_of_c) };
         }
     }
 
@@ -240,8 +239,8 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             if first < values.len() { values[first..].as_ptr() } else { std::ptr::null() }
         };
         let null: *mut S::T = std::ptr::null_mut();
-        let c = if keep { (self.c, rows.first) } else { (self.c, sequence) };
-        let c = c.0.wrapping_add(c.1 * hidden);
+        let c_row = if keep { rows.first } else { sequence };
+        let c = self.c.wrapping_add(c_row * hidden);
         let h_before = |before: Rows<S::T>| of_rows(self.output.h, before.first, self.output.h_step);
         let mut old = Group {
             row: rows.first,
@@ -256,12 +255,11 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             },
             c,
             own: null,
-            own_step: 0,
             own_ahead: 0,
         };
-        if let Some(OwnRows { h_before, h_step, ahead, c }) = own {
-            (old.own, old.own_step, old.own_ahead) = (h_before, h_step, ahead);
-            (old.h_before, old.h_step, old.c_before) = (h_before, h_step, c);
+        if let Some(OwnRows { h_before, ahead, c }) = own {
+            (old.own, old.own_ahead) = (h_before, ahead);
+            (old.h_before, old.h_step, old.c_before) = (h_before, state, c);
             if !keep {
                 old.c = c;
             }

@@ -92,7 +92,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     pub(super) fn rows(&self, all: Group<S::T>, blocks: Range<usize>) {
         count(all.rows, self.depth(&all), A::GATES * self.units_of(&blocks));
         cover::<S>((A::C, A::PANELS), blocks, (all.rows, all.h_step), |blocks, tiles| {
-            self.tiles_of(&all, tiles, blocks);
+            self.block(&all, tiles, blocks);
         });
     }
 
@@ -126,16 +126,15 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             h_before: read(all.h_before, all.h_step),
             c_before: read(all.c_before, hidden),
             c: later(all.c, hidden),
-            own: later(all.own, all.own_step),
+            own: later(all.own, self.layer.sizes.state),
             h_step: all.h_step,
-            own_step: all.own_step,
             own_ahead: all.own_ahead,
         }
     }
 
     /// Some tiles of a block: the sums, W_hh h, the new states. One row may take several blocks at once.
     #[inline(never)]
-    fn tiles_of(&self, all: &Group<S::T>, tiles: Tiles, blocks: Range<usize>) {
+    fn block(&self, all: &Group<S::T>, tiles: Tiles, blocks: Range<usize>) {
         let s = self.s;
         s.vectorize(
             #[inline(always)]
@@ -215,7 +214,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         const { assert!(WHOLE || N == 1, "lanes are those of one vector") };
         let (s, cell, keep, hidden) = (self.s, self.cell, self.sweep.keep, self.layer.sizes.hidden);
         let (unit, vectors) = (blocks.start * A::GROUPS * S::LANES, blocks.len() * A::GROUPS);
-        let ForwardUnits { kept, h_before, c_before, h, c, own, .. } = self.units(group, unit);
+        let ForwardUnits { kept, h_before, c_before, h, c, own_ahead, .. } = self.units(group, unit);
         // W_ih x + b of the last gate, where that is apart.
         let (of_x, of_x_step) = if self.in_one {
             (aside.as_ptr().cast::<S::T>(), vectors * S::LANES)
@@ -226,7 +225,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let lanes = S::LANES;
         let walk = Walk::of([
             (sums.as_ptr().cast_mut().cast(), vectors * A::GATES * lanes, A::GATES * lanes),
-            (h_before.cast_mut(), if own == 0 { group.h_step } else { group.own_step }, lanes),
+            (h_before.cast_mut(), if own_ahead == 0 { group.h_step } else { self.layer.sizes.state }, lanes),
             (c_before.cast_mut(), hidden, lanes),
             (of_x.cast_mut(), of_x_step, lanes),
             (kept, self.kept_step(), lanes),
@@ -252,7 +251,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
                         c_before,
                         h,
                         c,
-                        own,
+                        own_ahead,
                     },
                 );
                 // SAFETY: the caller's.
@@ -294,8 +293,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         const { assert!(!A::APART || (A::C == WITH_APART && A::PANELS == 1 && A::GROUPS == 1)) };
         let apart = Apart { to: aside, from: self.bias_apart(&panels) };
         let apart = (A::APART && self.in_one).then_some(&apart);
-        let Tiles { rows, count: tiles, .. } = tiles;
-        let product = Product { rows, tiles, vectors: A::C, panels: panels.len(), terms, apart, soon };
+        let product = Product { tiles, vectors: A::C, panels: panels.len(), terms, apart, soon };
         // SAFETY: the caller's; the biases of these panels' units, those apart too, or their W_ih x + b
         // are there.
         unsafe { product.run(self.s, &from, to) };
@@ -317,7 +315,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             c_before: before(group.c_before),
             h: h.wrapping_add(group.row * h_step + unit),
             c: group.c.wrapping_add(unit),
-            own: group.own_ahead,
+            own_ahead: group.own_ahead,
         }
     }
 

@@ -50,7 +50,7 @@ impl Arithmetic for LongShortTermMemory {
             }
             store_h::<S, N, WHOLE>(s, h, units);
             if units[0].keep {
-                if units[0].own != 0 {
+                if units[0].own_ahead != 0 {
                     for (k, units) in units.iter().enumerate() {
                         store::<S, WHOLE>(s, units.c_before.cast_mut(), units.lanes, c[k]);
                     }

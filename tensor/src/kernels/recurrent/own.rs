@@ -8,7 +8,6 @@
 
 #![allow(unsafe_code)] // memory is not set to 0 before it is written
 
-use super::rows::row_step;
 use crate::{Real, kernels::buffer::Buffer};
 
 /// The states of two steps, [B, S] each, and the cell state, [B, H].
@@ -16,8 +15,6 @@ pub(super) struct Own<T: Real> {
     states: Buffer<T>,
     /// The numbers of the states of a step.
     size: usize,
-    /// From one row to the next.
-    h_step: usize,
     odd: bool,
 }
 
@@ -26,7 +23,6 @@ pub(super) struct Own<T: Real> {
 pub(super) struct OwnRows<T> {
     /// Those before: where a sequence begins, the initial ones.
     pub(super) h_before: *mut T,
-    pub(super) h_step: usize,
     /// How much further the new ones go, in wrapping arithmetic; never 0.
     pub(super) ahead: usize,
     /// The cell states, in place.
@@ -41,29 +37,33 @@ impl<T: Real> Own<T> {
         h_0: &[T],
         c_0: impl ExactSizeIterator<Item = T>,
     ) -> Self {
-        let h_step = row_step::<T>(state);
-        let size = sequences * h_step;
+        let size = sequences * state;
         let mut states = Buffer::<T>::with_room(2 * size + c_0.len());
         let start = states.start();
-        let h_0 = |row: usize, k: usize| h_0.get(row * state + k).copied().unwrap_or(T::ZERO);
         // SAFETY: there is room for all of them.
         unsafe {
-            for (row, k) in (0..sequences).flat_map(|row| (0..state).map(move |k| (row, k))) {
+            for k in 0..size {
                 // A sequence may begin at any step.
-                start.add(row * h_step + k).write(h_0(row, k));
-                start.add(size + row * h_step + k).write(h_0(row, k));
+                let h_0 = h_0.get(k).copied().unwrap_or(T::ZERO);
+                start.add(k).write(h_0);
+                start.add(size + k).write(h_0);
             }
             c_0.enumerate().for_each(|(k, c_0)| start.add(2 * size + k).write(c_0));
         }
-        Self { states, size, h_step, odd: false }
+        Self { states, size, odd: false }
     }
 
     /// For the next step.
     pub(super) fn next(&mut self) -> OwnRows<T> {
-        let (start, size, h_step) = (self.states.start(), self.size, self.h_step);
+        let size = self.size;
         let (before, ahead) = if self.odd { (size, size.wrapping_neg()) } else { (0, size) };
         self.odd = !self.odd;
-        OwnRows { h_before: start.wrapping_add(before), h_step, ahead, c: start.wrapping_add(2 * size) }
+        OwnRows { h_before: self.states.start().wrapping_add(before), ahead, c: self.c() }
+    }
+
+    /// The cell states.
+    pub(super) fn c(&mut self) -> *mut T {
+        self.states.start().wrapping_add(2 * self.size)
     }
 }
 
@@ -73,15 +73,14 @@ mod tests {
 
     #[test]
     fn what_a_step_writes_the_next_one_reads() {
-        let mut own = Own::<f32>::new(3, 1024, &[4.0; 3 * 1024], [1.0, 2.0, 3.0].into_iter());
+        let mut own = Own::<f32>::new(3, 5, &[4.0; 15], [1.0, 2.0, 3.0].into_iter());
         let (first, second, third) = (own.next(), own.next(), own.next());
         let new = |rows: OwnRows<f32>| rows.h_before.wrapping_add(rows.ahead);
         assert_eq!((new(first), new(second)), (second.h_before, third.h_before));
         assert!(first.h_before != second.h_before && first.h_before == third.h_before);
-        assert_eq!(first.h_step, 1040);
         // SAFETY: the initial states have been written.
         unsafe {
-            assert_eq!((first.h_before.read(), second.h_before.add(2 * 1040 + 1023).read()), (4.0, 4.0));
+            assert_eq!((first.h_before.read(), second.h_before.add(14).read()), (4.0, 4.0));
             assert_eq!((0..3).map(|k| first.c.add(k).read()).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
         }
     }

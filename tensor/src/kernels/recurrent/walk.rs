@@ -2,8 +2,8 @@
 //!
 //! A cell takes some twenty operations for each function of a vector. To compute the places of its
 //! numbers anew would take about as many, and a processor sees only so many instructions ahead: what
-//! places take of them, the functions of the next vectors lack. So the places are computed once a
-//! tile, and move on together.
+//! places take of them, the functions of the next vectors lack. So the places are computed once
+//! for some tiles, and move on together.
 
 /// A kind of numbers: where those of the first vector of the first row lie, or null where there are none,
 /// and how far it is from one row to the next, and from one vector of a row to the next.
@@ -28,11 +28,11 @@ impl<T, const P: usize> Walk<T, P> {
         }
     }
 
-    /// Calls `work(places, vector)` for N vectors at a time of `rows` rows of `vectors` vectors, row
-    /// after row, in the order of
-    /// [`inward`](crate::kernels::soon::inward). They are of one row, or where a row has but one, of one after
-    /// the other; where fewer are left of those, the last one stands for the others as well. `vector` is the
-    /// place of the first of them in its row.
+    /// Calls `work(places, vector)` for N vectors at a time of `rows` rows of `vectors` vectors, row after
+    /// row: the first half in their order, the others from the last one back, as
+    /// [`inward`](crate::kernels::soon::inward) says. They are of one row, or where a row has but one, of one
+    /// after the other; where fewer are left of those, the last one stands for the others as well. `vector`
+    /// is the place of the first of them in its row.
     #[inline(always)]
     pub(super) fn together<const N: usize>(
         self,
