@@ -203,7 +203,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         let projected = std::ptr::null_mut();
         let rows = Rows { first: 0, count: self.sweep.steps.batch(), projected };
         let (_, all) = self.groups(rows, None, (0, None));
-        self.shared(self.blocks(), |blocks| self.rows(all, blocks));
+        self.shared(self.blocks(), |blocks| self.rows(&all, blocks));
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));
         }
@@ -213,8 +213,11 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     fn step(&self, rows: Rows<S::T>, before: Option<Rows<S::T>>, of_part: (usize, Option<OwnRows<S::T>>)) {
         let (old, new) = self.groups(rows, before, of_part);
         self.shared(self.blocks(), |blocks| {
-            self.rows(old, blocks.clone());
-            self.rows(new, blocks);
+            for group in [&old, &new] {
+                if group.rows > 0 {
+                    self.rows(group, blocks.clone());
+                }
+            }
         });
         if let Some(hr) = self.layer.hr.as_ref().filter(|_| A::CELL) {
             self.shared(hr.count(), |panels| self.project_states(hr, rows, panels));

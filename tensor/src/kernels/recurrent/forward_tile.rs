@@ -89,10 +89,10 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
     }
 
     /// Some blocks of units of the rows that follow states of one kind.
-    pub(super) fn rows(&self, all: Group<S::T>, blocks: Range<usize>) {
-        count(all.rows, self.depth(&all), A::GATES * self.units_of(&blocks));
+    pub(super) fn rows(&self, all: &Group<S::T>, blocks: Range<usize>) {
+        count(all.rows, self.depth(all), A::GATES * self.units_of(&blocks));
         cover::<S>((A::C, A::PANELS), blocks, (all.rows, all.h_step), |blocks, tiles| {
-            self.block(&all, tiles, blocks);
+            self.block(all, tiles, blocks);
         });
     }
 
