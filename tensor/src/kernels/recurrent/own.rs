@@ -10,6 +10,10 @@
 
 use crate::{Real, kernels::buffer::Buffer};
 
+/// Bytes before and behind the rows, which nobody uses: what a processor fetches beyond an end is not
+/// another thread's.
+const GAP: usize = 4096;
+
 /// The states of two steps, [B, S] each, and the cell state, [B, H].
 pub(super) struct Own<T: Real> {
     states: Buffer<T>,
@@ -38,8 +42,9 @@ impl<T: Real> Own<T> {
         c_0: impl ExactSizeIterator<Item = T>,
     ) -> Self {
         let size = sequences * state;
-        let mut states = Buffer::<T>::with_room(2 * size + c_0.len());
-        let start = states.start();
+        let gap = GAP / size_of::<T>();
+        let mut states = Buffer::<T>::with_room(gap + 2 * size + c_0.len() + gap);
+        let start = states.start().wrapping_add(gap);
         // SAFETY: there is room for all of them.
         unsafe {
             for k in 0..size {
@@ -58,12 +63,16 @@ impl<T: Real> Own<T> {
         let size = self.size;
         let (before, ahead) = if self.odd { (size, size.wrapping_neg()) } else { (0, size) };
         self.odd = !self.odd;
-        OwnRows { h_before: self.states.start().wrapping_add(before), ahead, c: self.c() }
+        OwnRows { h_before: self.start().wrapping_add(before), ahead, c: self.c() }
     }
 
     /// The cell states.
     pub(super) fn c(&mut self) -> *mut T {
-        self.states.start().wrapping_add(2 * self.size)
+        self.start().wrapping_add(2 * self.size)
+    }
+
+    fn start(&mut self) -> *mut T {
+        self.states.start().wrapping_add(GAP / size_of::<T>())
     }
 }
 
