@@ -20,11 +20,12 @@ impl Lines {
     }
 }
 
-/// What will be needed when the sums are there: cache lines, asked for some rows at a time while the
-/// sums are computed, in the order of [`inward`]. All at once would keep the product's own operands waiting. They are asked for as
-/// lines to be written: another core may have read a line meanwhile, or its neighbours only, and then it
-/// has to give it up first, which takes long where the cores sit far apart. Lines that are only read are
-/// asked for in the same way, for they are of the thread's own rows, and a test of each would cost more.
+/// What will be needed when the sums are there: cache lines, asked for some rows at a time while the sums
+/// are computed, in the order of [`inward`]. All at once would keep the product's own operands waiting.
+/// They are asked for as lines to be written: another core may have read a line meanwhile, or its
+/// neighbours only, and then it has to give it up first, which takes long where the cores sit far apart.
+/// Lines that are only read are asked for in the same way, for they are of the thread's own rows, and a
+/// test of each would cost more.
 #[derive(Clone, Copy)]
 pub(crate) struct Soon<'a> {
     lines: &'a [Lines],
