@@ -84,6 +84,14 @@ pub(crate) fn threads() -> usize {
     return 1;
 }
 
+/// Whether it takes long until a thread sees what another one has written. It may change at any time.
+pub(crate) fn cores_are_far_apart() -> bool {
+    #[cfg(feature = "rayon")]
+    return crate::kernels::distance::cores_are_far_apart();
+    #[cfg(not(feature = "rayon"))]
+    return false;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

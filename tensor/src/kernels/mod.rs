@@ -6,6 +6,8 @@ mod blocked;
 mod buffer;
 mod columns;
 pub mod counter;
+#[cfg(feature = "rayon")]
+pub(crate) mod distance;
 pub mod functions;
 mod grid;
 mod matrix;

@@ -172,7 +172,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         let mut carried_c = or_zero(sweep.last.c, A::CELL, hidden);
         let mut h_0 = or_zero(&[], !sweep.start.h.is_empty(), state);
         let mut d_state = Buffer::<T>::with_room(if projects { rows * state } else { 0 });
-        let plan = Plan::new(sweep.steps, wide * state, wide * state);
+        let plan = Plan::backward(sweep.steps, wide * state);
         let run = Run {
             s,
             cell,

@@ -126,7 +126,7 @@ impl<T: Real, A: Arithmetic> Work<T> for Task<'_, T, A> {
         let (sizes, rows, batch) = (layer.sizes, sweep.steps.rows(), sweep.steps.batch());
         let (hidden, wide) = (sizes.hidden, A::GATES * sizes.hidden);
         let weights = wide * sizes.state;
-        let plan = Plan::new(sweep.steps, wide * sizes.input + weights, weights);
+        let plan = Plan::forward(sweep.steps, wide * sizes.input + weights, weights);
         // Every number that is read is written before, so none is set to 0 first.
         let kept_rows = if sweep.keep { rows } else { 0 };
         let mut gates = rows_with_room::<T>(kept_rows, hidden * A::KEPT);

@@ -20,23 +20,56 @@ const SWEEP_WORTH: usize = 1 << 19;
 const STEP_WORTH: usize = 1 << 16;
 /// Multiply-accumulates of a step from which a meeting at each step costs little.
 const MEETING_IS_CHEAP: usize = 1 << 20;
-/// Sequences that a thread needs for its tiles to run at speed.
+/// Sequences that a thread needs for its tiles to run at speed, where its core's own cache holds the
+/// weights.
 const FEWEST: usize = 4;
-/// Weights that a core's own cache holds. Where there are more, each thread had better keep a part of
-/// them than read all of them at each step from the cache that they share.
+/// The same where they come from the cache that the cores share, or from memory.
+const ENOUGH: usize = 16;
+/// Weights that a core's own cache holds, or the most of them.
 const CACHED: usize = 5 << 16;
+/// Weights from which each core had better keep a part of them in its own cache, if it is not far to the
+/// others: a part of these fits well.
+const BETTER_IN_PARTS: usize = 3 << 16;
+/// Weights so many that meetings are a small part of what a step takes, wherever the cores are.
+const MANY: usize = 1 << 22;
 
 impl Plan {
-    /// For a sweep with `row_work` multiply-accumulates for each sequence at each step, `weights` of
-    /// them with weights of the recurrence.
-    pub(super) fn new(steps: &Steps, row_work: usize, weights: usize) -> Self {
+    /// For a sweep forward with `row_work` multiply-accumulates for each sequence at each step, each with a
+    /// weight of its own, `weights` of them of the recurrence.
+    pub(super) fn forward(steps: &Steps, row_work: usize, weights: usize) -> Self {
+        Self::forward_where(parallel::cores_are_far_apart, steps, row_work, weights)
+    }
+
+    fn forward_where(
+        far_apart: impl FnOnce() -> bool,
+        steps: &Steps,
+        row_work: usize,
+        weights: usize,
+    ) -> Self {
+        Self::new(steps, row_work, weights, || {
+            row_work > BETTER_IN_PARTS
+                && steps.batch().saturating_mul(row_work) >= MEETING_IS_CHEAP
+                && (row_work > MANY || !far_apart())
+        })
+    }
+
+    /// For a sweep back with so many weights. Where each thread goes back through its sequences, its core's
+    /// own cache still has much of what it wrote a step before.
+    pub(super) fn backward(steps: &Steps, weights: usize) -> Self {
+        Self::new(steps, weights, weights, || false)
+    }
+
+    /// `in_parts` says whether each core had better keep a part of the weights where there are enough
+    /// sequences for either way.
+    fn new(steps: &Steps, row_work: usize, weights: usize, in_parts: impl FnOnce() -> bool) -> Self {
         let (threads, batch) = (parallel::threads(), steps.batch());
         let whole = |pieces| Self { parts: std::iter::once(0..batch).collect(), pieces };
         if threads == 1 || steps.rows().saturating_mul(row_work) < SWEEP_WORTH {
             return whole(1);
         }
-        let parts_fit = row_work <= CACHED || batch.saturating_mul(row_work) < MEETING_IS_CHEAP;
-        if batch < 2 * FEWEST || !parts_fit {
+        let few_suffice = row_work <= CACHED || batch.saturating_mul(row_work) < MEETING_IS_CHEAP;
+        let enough = if few_suffice { 2 * FEWEST } else { threads * ENOUGH };
+        if batch < enough || in_parts() {
             return whole(pieces_of_a_step(batch.saturating_mul(weights)));
         }
         Self { parts: parts(steps, threads.min(batch / FEWEST)), pieces: 1 }
@@ -79,7 +112,34 @@ mod tests {
 
     #[test]
     fn little_work_stays_on_one_thread() {
-        let plan = Plan::new(&Steps::equal(5, 3), 100, 50);
+        let plan = Plan::forward(&Steps::equal(5, 3), 100, 50);
         assert_eq!((plan.parts.len(), plan.pieces), (1, 1));
+    }
+
+    #[cfg(feature = "rayon")]
+    #[test]
+    fn weights_beyond_a_cache_are_split_where_meetings_cost_little() {
+        let (near, far) = (false, true);
+        let forward = |distance, batch, row_work| {
+            let plan =
+                Plan::forward_where(|| distance == far, &Steps::equal(9, batch), row_work, row_work / 2);
+            (plan.parts.len(), plan.pieces)
+        };
+        let backward = |batch, weights| {
+            let plan = Plan::backward(&Steps::equal(9, batch), weights);
+            (plan.parts.len(), plan.pieces)
+        };
+        let (by_sequences, by_units) = ((4, 1), (1, 4));
+        rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap().install(|| {
+            // Few weights; more than half a cache; more than a cache; more than any.
+            assert_eq!([near, far].map(|distance| forward(distance, 32, 1 << 16)), [by_sequences; 2]);
+            assert_eq!([near, far].map(|distance| forward(distance, 32, 1 << 18)), [by_units, by_sequences]);
+            assert_eq!([near, far].map(|distance| forward(distance, 64, 1 << 20)), [by_units, by_sequences]);
+            assert_eq!([near, far].map(|distance| forward(distance, 64, 1 << 23)), [by_units; 2]);
+            // Few sequences for so many weights, and too few for any.
+            assert_eq!([far, near].map(|distance| forward(distance, 63, 1 << 20)), [by_units; 2]);
+            assert_eq!([far, near].map(|distance| forward(distance, 7, 1 << 16)), [by_units; 2]);
+            assert_eq!([64, 63, 7].map(|batch| backward(batch, 1 << 23)), [by_sequences, by_units, by_units]);
+        });
     }
 }

@@ -70,6 +70,8 @@ fn the_number_of_threads_does_not_change_the_bits() {
     let cases =
         cases.map(|(cell, hidden, state, lengths)| (cell, Sizes { input: 50, hidden, state }, lengths));
     let cases = cases.chain([
+        // Forward, threads split the units where the cores are near each other, and the sequences elsewhere.
+        (Cell::GRU, Sizes { input: 50, hidden: 260, state: 260 }, vec![2; 23]),
         // With a projection, threads split the units of each of its two products.
         (Cell::LSTM, Sizes { input: 50, hidden: 256, state: 128 }, vec![4; 5]),
         // W_ih x is computed before, by each thread for its sequences.
