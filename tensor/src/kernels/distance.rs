@@ -25,7 +25,7 @@ const HOLDS: u64 = 50;
 const TRIPS: usize = 8;
 /// How often a player looks for the ball before it gives up, some hundred microseconds: the other one may
 /// be asleep.
-const LOOKS: usize = 4000;
+const LOOKS: usize = 1500;
 
 /// The milliseconds from the first question to the last measurement, and one more; then a bit for
 /// whether the cores were far apart. 0 before the first one.
