@@ -6,7 +6,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_tensor::kernels::{
     functions::{Function, apply},
-    recurrent::{Backward, Cell, Columns, Forward, Layer, Needs, Sizes, Start, Steps, Weights, backward},
+    recurrent::{
+        Backward, Cell, Columns, Forward, Layer, Needs, Sizes, Start, States, Steps, Weights, backward,
+    },
 };
 
 fn uniform(count: usize) -> Vec<f32> {
@@ -44,7 +46,7 @@ fn sweeps(c: &mut Criterion) {
             let (equal, columns) = (Steps::equal(steps, batch), Columns { width: hidden, first: 0 });
             let flops = 2 * steps * batch * wide * (input + hidden);
             group.throughput(Throughput::Elements(flops as u64));
-            let mut h = Vec::new();
+            let mut h = States::new();
             let sweep = |keep| Forward { steps: &equal, reverse: false, x: &x, start: NONE, keep };
             for (name, keep) in [("forward", false), ("forward, kept", true)] {
                 group.bench_function(name, |bench| {
@@ -69,7 +71,7 @@ fn sweeps(c: &mut Criterion) {
             group.throughput(Throughput::Elements(3 * flops as u64));
             group.bench_function("forward and backward", |bench| {
                 bench.iter(|| {
-                    let kept = layer.forward(sweep(true), &mut Vec::new(), columns);
+                    let kept = layer.forward(sweep(true), &mut States::new(), columns);
                     black_box(backward(&back, kept, needs))
                 })
             });

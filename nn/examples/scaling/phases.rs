@@ -8,7 +8,7 @@ use std::{
 };
 
 use refrain_tensor::kernels::recurrent::{
-    Backward, Cell, Columns, Forward, Kept, Layer, Needs, Sizes, Start, Steps, Weights, backward,
+    Backward, Cell, Columns, Forward, Kept, Layer, Needs, Sizes, Start, States, Steps, Weights, backward,
 };
 
 use crate::{
@@ -105,7 +105,7 @@ struct Problem {
     dh: Vec<f32>,
     steps: Steps,
     /// The states of all steps, in memory that is used again, as a tensor's is.
-    h: RefCell<Vec<f32>>,
+    h: RefCell<States<f32>>,
 }
 
 impl Problem {
@@ -146,9 +146,7 @@ impl Problem {
     fn forward(&self, keep: bool) -> Kept<f32> {
         let layer = Layer::new(self.cell, self.layer_sizes(), self.weights());
         let sweep = Forward { steps: &self.steps, reverse: false, x: &self.x, start: NO_STATE, keep };
-        let mut h = self.h.borrow_mut();
-        h.clear();
-        layer.forward(sweep, &mut h, self.columns())
+        layer.forward(sweep, &mut self.h.borrow_mut(), self.columns())
     }
 
     /// Forward and back.

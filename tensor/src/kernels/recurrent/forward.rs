@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // vectors are filled by the sweep before they get their length
 
 use super::{
-    Cell, Columns, Layer, Start, Steps,
+    Cell, Columns, Layer, Start, States, Steps,
     arithmetic::Arithmetic,
     far::is_far,
     forward_steps::Run,
@@ -62,34 +62,21 @@ impl<T: Real> Kept<T> {
 }
 
 impl<T: Real> Layer<T> {
-    /// Runs all steps and writes the states of all rows to `h`, a matrix of N rows, in `columns`.
-    /// `h` may be empty: it grows, and columns that are not these are 0.
+    /// Runs all steps and writes the states of all N rows to `h`, in `columns`.
     ///
     /// # Panics
-    /// Where a slice has not the size that its role asks for.
-    pub fn forward(&self, sweep: Forward<'_, T>, h: &mut Vec<T>, columns: Columns) -> Kept<T> {
+    /// Where a slice, or `h` if it is not empty, has not the size that its role asks for.
+    pub fn forward(&self, sweep: Forward<'_, T>, h: &mut States<T>, columns: Columns) -> Kept<T> {
         let (sizes, rows, batch) = (self.sizes, sweep.steps.rows(), sweep.steps.batch());
         assert_eq!(sweep.x.len(), rows * sizes.input, "the size of the input");
-        let size = rows * columns.width;
-        assert!(h.is_empty() || h.len() == size, "the size of the output");
         assert!(columns.first + sizes.state <= columns.width, "the columns of the output");
         for (state, size) in [(sweep.start.h, sizes.state), (sweep.start.c, sizes.hidden)] {
             assert!(state.is_empty() || state.len() == batch * size, "the size of an initial state");
         }
-        if columns.width == sizes.state {
-            // Every number is written below.
-            h.clear();
-            if h.capacity() < size {
-                *h = T::room(size).unwrap_or_else(|_| Vec::with_capacity(size));
-            }
-        } else {
-            h.resize(size, T::ZERO);
-        }
-        let output = Output { h: h.as_mut_ptr().wrapping_add(columns.first), h_step: columns.width };
+        let output = Output { h: h.room(rows, columns, sizes.state), h_step: columns.width };
         let kept = T::forward(self, sweep, output);
-        // SAFETY: there is room for `size` numbers; those of these columns were written by the
-        // sweep, and others, if there are any, before.
-        unsafe { h.set_len(size) };
+        // SAFETY: those of these columns were written by the sweep, and others, if there are any, before.
+        unsafe { h.are_written(rows, columns) };
         kept
     }
 }

@@ -17,8 +17,8 @@
 //! and `gru`.
 //!
 //! Threads split the sequences of the batch, and meet once for the whole sequence. Where there are
-//! too few sequences, or more weights than a core's own cache holds, they split the units, and meet
-//! at each step.
+//! too few sequences, and on the way forward also where meetings cost less than reading all weights,
+//! they split the units, and meet at each step.
 
 mod arithmetic;
 mod backward;
@@ -35,6 +35,7 @@ mod own;
 mod plan;
 mod rnn;
 mod rows;
+mod states;
 mod steps;
 mod stream;
 #[cfg(test)]
@@ -45,6 +46,7 @@ mod weight_gradients;
 pub use backward::{Backward, Gradients, Needs, backward};
 pub use forward::{Forward, Kept};
 pub use layer::Layer;
+pub use states::States;
 pub use steps::Steps;
 pub use stream::Scratch;
 

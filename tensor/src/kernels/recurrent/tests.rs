@@ -150,12 +150,12 @@ fn plainly(case: &Case, numbers: &Numbers<f64>) -> (Vec<f64>, Vec<f64>) {
 /// The states of all rows, in a matrix with columns beside, and what was kept.
 fn swept<T: Real>(case: &Case, numbers: &Numbers<T>, path: Path, keep: bool) -> (Vec<T>, Columns, Kept<T>) {
     let columns = Columns { width: case.sizes.state + 3, first: 2 };
-    let mut h = Vec::new();
+    let mut h = States::new();
     let layer = Layer::on(path, case.cell, case.sizes, numbers.weights());
     let steps = case.steps();
     let sweep = Forward { steps: &steps, reverse: case.reverse, x: &numbers.x, start: numbers.start(), keep };
     let kept = layer.forward(sweep, &mut h, columns);
-    (h, columns, kept)
+    (h.into_vec(), columns, kept)
 }
 
 fn of_columns<T: Copy>(h: &[T], columns: Columns, state: usize) -> Vec<T> {
