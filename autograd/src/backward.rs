@@ -86,7 +86,7 @@ impl<T: Real> Tape<T> {
                 (Slot::One(gradient), Way::Variable) => variables.push((index as u32, gradient)),
                 (Slot::One(gradient), Way::Part(layout)) => {
                     let shape = self.list().borrow().nodes[inputs[0] as usize].shape;
-                    slots.add_part(inputs[0], &shape, layout, &gradient)?;
+                    slots.add_part(inputs[0], &shape, *layout, &gradient)?;
                 }
                 (Slot::One(gradient), Way::Output(k)) => slots.add_output(inputs[0], k, gradient)?,
                 (Slot::One(gradient), Way::Op(backward)) => {

@@ -44,7 +44,7 @@ pub(crate) enum Way<T> {
     /// The value of that number of its input.
     Output(usize),
     /// Part of its input: the gradient is added there, under this layout.
-    Part(Layout),
+    Part(Box<Layout>),
     /// A computation whose backward has run.
     Spent,
 }

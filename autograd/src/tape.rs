@@ -271,7 +271,7 @@ impl<T: Real> Tape<T> {
             return Err(Error::NotAPart { op, part: part.into(), input: input.into() });
         }
         let value = input.value().view(|_| Ok(view))?;
-        Ok(self.push(op, &[input], value, || Way::Part(part)))
+        Ok(self.push(op, &[input], value, || Way::Part(Box::new(part))))
     }
 
     fn check(&self, op: &'static str, inputs: &[&Var<'_, T>]) -> Result<()> {

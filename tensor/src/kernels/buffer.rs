@@ -29,6 +29,8 @@ const HUGE_PAGE: usize = 2 << 20;
 pub struct Block<T> {
     start: NonNull<T>,
     capacity: usize,
+    /// What was allocated.
+    memory: NonNull<u8>,
 }
 
 // SAFETY: a block owns its memory.
@@ -40,25 +42,33 @@ impl<T> Block<T> {
     /// # Panics
     /// Where so many numbers exceed the address space.
     fn new(capacity: usize) -> Self {
-        const { assert!(size_of::<T>() > 0, "a number takes room") };
+        const { assert!(size_of::<T>() > 0 && LINE.is_multiple_of(size_of::<T>()), "numbers fill a line") };
         if capacity == 0 {
-            return Self { start: NonNull::dangling(), capacity };
+            return Self { start: NonNull::dangling(), capacity, memory: NonNull::dangling() };
         }
         let layout = Self::layout(capacity);
         // SAFETY: the layout is not empty.
-        let start = unsafe { alloc(layout) };
-        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        let memory = unsafe { alloc(layout) };
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
         if layout.align() == HUGE_PAGE {
-            ask_for_huge_pages(start, layout.size());
+            ask_for_huge_pages(memory, layout.size());
+            return Self { start: memory.cast(), capacity, memory };
         }
-        Self { start: start.cast(), capacity }
+        // SAFETY: a line more has been allocated than the numbers need.
+        let start = unsafe { memory.add(memory.addr().get().wrapping_neg() % LINE) };
+        Self { start: start.cast(), capacity, memory }
     }
 
+    /// A line more than the numbers need, where they do not begin with a huge page: an allocator gives
+    /// memory of the alignment that it always has several times as fast as of another one.
     fn layout(capacity: usize) -> Layout {
-        let layout = Layout::array::<T>(capacity).ok();
-        let align =
-            |layout: Layout| layout.align_to(if layout.size() < HUGE_PAGE { LINE } else { HUGE_PAGE });
-        layout.and_then(|layout| align(layout).ok()).expect("a buffer within the address space")
+        let layout = Layout::array::<T>(capacity).ok().and_then(|numbers| {
+            if numbers.size() >= HUGE_PAGE {
+                return numbers.align_to(HUGE_PAGE).ok();
+            }
+            Layout::from_size_align(numbers.size() + LINE - numbers.align(), numbers.align()).ok()
+        });
+        layout.expect("a buffer within the address space")
     }
 }
 
@@ -66,7 +76,7 @@ impl<T> Drop for Block<T> {
     fn drop(&mut self) {
         if self.capacity > 0 {
             // SAFETY: allocated with this layout.
-            unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.capacity)) };
+            unsafe { dealloc(self.memory.as_ptr(), Self::layout(self.capacity)) };
         }
     }
 }
