@@ -3,7 +3,7 @@
 //!
 //! The right operand is packed into panels of two vectors, a [`DEPTH`] of rows at a time; they go
 //! through the first cache one after another while a block of rows of the left operand stays in the
-//! second. Rows or columns of the left operand are read where they lie if they are contiguous, and
+//! second. Where its rows are short and used by few tiles it is read where it lies. Rows or columns of the left operand are read where they lie if they are contiguous, and
 //! packed otherwise. Threads take some columns of the result each, or some rows where there are few
 //! columns, and meet at the end only.
 
@@ -18,7 +18,7 @@ use super::{
     panels::Panels,
     product::Product,
     simd::{Path, Simd, Work},
-    tile::{self, Left},
+    tile::{self, Left, Term},
     tiles::{Tiles, most_rows, rows_that_fit, tiles},
 };
 use crate::{Number, Real, parallel};
@@ -99,7 +99,7 @@ impl<S: Simd> Whole<'_, S> {
         for first in (0..self.a.columns()).step_by(DEPTH) {
             let depth = DEPTH.min(self.a.columns() - first);
             let b = self.b.part([first, columns.start], [depth, columns.len()]);
-            let panels = Panels::pack_columns(self.s, b, C * S::LANES);
+            let right = Right::new(self.s, b, self.a.rows());
             let block = (LEFT_BLOCK / depth).next_multiple_of(most_rows::<S>(C));
             for row in rows.clone().step_by(block) {
                 let a = self.a.part([row, first], [block.min(rows.end - row), depth]);
@@ -107,7 +107,7 @@ impl<S: Simd> Whole<'_, S> {
                 Block {
                     s: self.s,
                     a,
-                    panels: &panels,
+                    right: &right,
                     add,
                     c: self.c,
                     row,
@@ -120,11 +120,54 @@ impl<S: Simd> Whole<'_, S> {
     }
 }
 
+/// Bytes from row to row of the right operand up to which the rows of a panel find room in the first cache
+/// where they lie: rows farther apart want the same few places.
+const NEAR_ROWS: usize = 512;
+/// Rows of the left operand for which it is not worth to pack such a right one.
+const FEW_ROWS: usize = 384;
+
+/// The right operand of a part. Its first panels are read where they lie, if they can be, and the others
+/// are packed.
+struct Right<'a, T: Real> {
+    b: Matrix<'a, T>,
+    in_place: usize,
+    packed: Panels<T>,
+}
+
+impl<'a, T: Real> Right<'a, T> {
+    /// Columns that are multiplied by `rows` rows.
+    fn new<S: Simd<T = T>>(s: S, b: Matrix<'a, T>, rows: usize) -> Self {
+        let width = C * S::LANES;
+        let near = |step: isize| (0..=(NEAR_ROWS / size_of::<T>()) as isize).contains(&step);
+        let can_be = b.has_contiguous_rows() && !b.picks() && near(b.strides()[0]);
+        let in_place = if can_be && rows <= FEW_ROWS { b.columns() / width } else { 0 };
+        let rest = b.part([0, in_place * width], [b.rows(), b.columns() - in_place * width]);
+        Self { b, in_place, packed: Panels::pack_columns(s, rest, width) }
+    }
+
+    /// The number of panels.
+    fn count(&self) -> usize {
+        self.in_place + self.packed.count()
+    }
+
+    /// The product of some tiles with a panel.
+    fn product<S: Simd<T = T>>(&self, tiles: Tiles, left: Left<T>, panel: usize) -> tile::Product<'_, T> {
+        match panel.checked_sub(self.in_place) {
+            Some(packed) => tile::Product::of_panels::<S>(tiles, left, (&self.packed, &(packed..packed + 1))),
+            None => {
+                let start = self.b.pointer(0, panel * C * S::LANES);
+                let term = Term::of_rows(left, start, (self.b.rows(), self.b.strides()[0] as usize));
+                tile::Product::of_term(tiles, C, term)
+            }
+        }
+    }
+}
+
 /// Rows of the left operand that stay in the second cache, times the panels of a part.
 struct Block<'a, S: Simd> {
     s: S,
     a: Matrix<'a, S::T>,
-    panels: &'a Panels<S::T>,
+    right: &'a Right<'a, S::T>,
     add: bool,
     c: Target<S::T>,
     /// The first row of the result, its length, and the columns that the panels make.
@@ -142,7 +185,7 @@ impl<S: Simd> Block<'_, S> {
         // Contiguous columns are read where they lie: to pack them takes longer than it saves.
         let packed = (!by_rows && (!forward || row_step != 1)).then(|| pack_left(self.s, a, most));
         let fitting = if by_rows { rows_that_fit::<S>(C, row_step as usize) } else { most };
-        for panel in 0..self.panels.count() {
+        for panel in 0..self.right.count() {
             tiles_of(a.rows(), fitting, packed.is_some(), |tiles| {
                 let row = tiles.first;
                 let left = match &packed {
@@ -162,7 +205,7 @@ impl<S: Simd> Block<'_, S> {
         let to = self.c.0.wrapping_add((self.row + tiles.first) * self.n + column);
         let to = Grid::of_rows(to, self.n, self.columns.end - column);
         let from = if self.add { to.as_source() } else { Grid::zeros() };
-        let product = tile::Product::of_panels::<S>(tiles, left, (self.panels, &(panel..panel + 1)));
+        let product = self.right.product::<S>(tiles, left, panel);
         // SAFETY: the rows and columns are of this part, so the addresses lie in the result, and
         // nobody else writes them; `left` holds these rows and the panel as many places as they
         // are long.

@@ -185,6 +185,24 @@ mod tests {
         }
     }
 
+    /// Few rows of the left operand read the right one where it lies, many have it packed.
+    #[test]
+    fn a_right_operand_in_place_gives_the_bits_of_a_packed_one() {
+        for (depth, n, apart) in [(40, 64, 64), (600, 97, 100), (130, 33, 128), (9, 20, 30)] {
+            let (few, many) = (37, 500);
+            let (a, b) = (values(many * depth, 1), values(depth * apart, 2));
+            let (a, b): (Vec<f32>, Vec<f32>) =
+                (a.iter().map(|&x| x as f32).collect(), b.iter().map(|&x| x as f32).collect());
+            let b = Matrix::strided(&b, 0, [depth, n], [apart as isize, 1]);
+            let run = |m: usize| {
+                let mut c = vec![0.0; m * n];
+                Product::new(Matrix::row_major(&a[..m * depth], m, depth), b, 0.0, &mut c).run();
+                c
+            };
+            assert!(run(few) == run(many)[..few * n], "{depth} rows of {n}, {apart} apart");
+        }
+    }
+
     #[test]
     #[should_panic(expected = "a row that is not there")]
     fn only_rows_that_are_there_can_be_picked() {

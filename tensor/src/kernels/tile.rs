@@ -139,6 +139,13 @@ impl<T: crate::Real> Term<T> {
         Self { depth: all.depth(), left, right }
     }
 
+    /// With `depth` contiguous rows, `step` apart, that nobody has packed.
+    #[inline(always)]
+    pub(crate) fn of_rows(left: Left<T>, start: *const T, (depth, step): (usize, usize)) -> Self {
+        let right = Right { start, step, panel_step: 0, ahead: start, ahead_tiles: 0 };
+        Self { depth, left, right }
+    }
+
     /// Nothing to add.
     #[inline(always)]
     pub(crate) fn none() -> Self {
@@ -156,9 +163,15 @@ impl<T: crate::Real> Product<'_, T> {
         left: Left<T>,
         (all, panels): (&Panels<T>, &std::ops::Range<usize>),
     ) -> Self {
-        let terms = [Term::of(left, all, panels, (tiles.place, 1)), Term::none()];
-        let (vectors, panels, soon) = (all.width() / S::LANES, panels.len(), Soon::nothing());
-        Self { tiles, vectors, panels, terms, apart: None, soon }
+        let term = Term::of(left, all, panels, (tiles.place, 1));
+        Self { panels: panels.len(), ..Self::of_term(tiles, all.width() / S::LANES, term) }
+    }
+
+    /// Tiles of one term, of so many vectors in a row.
+    #[inline(always)]
+    pub(crate) fn of_term(tiles: Tiles, vectors: usize, term: Term<T>) -> Self {
+        let (terms, soon) = ([term, Term::none()], Soon::nothing());
+        Self { tiles, vectors, panels: 1, terms, apart: None, soon }
     }
 
     /// Computes the sums.
