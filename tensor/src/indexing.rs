@@ -58,7 +58,7 @@ impl<T: Element> Tensor<T> {
             };
             let rows = positions.len() * starts.len();
             if stride == 1 {
-                append_rows(&mut values, rows, length, |k| &storage[row(k)..][..length]);
+                append_rows(&mut values, rows, length, |k| &storage[row(k)..]);
             } else {
                 for k in 0..rows {
                     let first = row(k);

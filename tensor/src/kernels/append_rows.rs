@@ -8,11 +8,12 @@ use crate::parallel::{CHEAP, fill_rows};
 /// What it costs to copy a number of a row that lies far from the row before, averaged over a row.
 const FAR: usize = 4 * CHEAP;
 
-/// Appends rows of `length` numbers to `out`, which has room for them. Many are copied by several
-/// threads.
+/// Appends rows of `length` numbers to `out`, which has room for them. `row` gives the numbers from a row
+/// on, as many as there are, so that rows that follow each other are copied together. Many are copied by
+/// several threads.
 ///
 /// # Panics
-/// Where a row has another length, or there is no room.
+/// Where a row is shorter, or there is no room.
 pub(crate) fn append_rows<'a, T: Copy + Send + Sync + 'a>(
     out: &mut Vec<T>,
     count: usize,
@@ -21,12 +22,19 @@ pub(crate) fn append_rows<'a, T: Copy + Send + Sync + 'a>(
 ) {
     let size = count * length;
     let room = &mut out.spare_capacity_mut()[..size];
-    fill_rows(room, length, length * FAR, |first, to| {
-        for (k, to) in to.chunks_exact_mut(length).enumerate() {
-            let from = row(first + k);
-            assert_eq!(from.len(), length, "the length of a row");
-            // SAFETY: both are `length` numbers, and `to` is borrowed from `out` alone.
-            unsafe { to.as_mut_ptr().cast::<T>().copy_from_nonoverlapping(from.as_ptr(), length) };
+    fill_rows(room, length, length * FAR, |first, mut to| {
+        let mut k = first;
+        while !to.is_empty() {
+            let from = row(k);
+            let (mut copied, most) = (length, to.len().min(from.len()));
+            k += 1;
+            while copied + length <= most && std::ptr::eq(row(k).as_ptr(), &raw const from[copied]) {
+                (copied, k) = (copied + length, k + 1);
+            }
+            let (now, later) = to.split_at_mut(copied);
+            // SAFETY: both are as long, for `from` is sliced, and `now` is borrowed from `out` alone.
+            unsafe { now.as_mut_ptr().cast::<T>().copy_from_nonoverlapping(from[..copied].as_ptr(), copied) };
+            to = later;
         }
     });
     // SAFETY: each of these numbers has been written: `fill_rows` covers them all.
@@ -39,13 +47,18 @@ mod tests {
 
     #[test]
     fn rows_come_in_order_behind_what_was_there() {
-        for (count, length) in [(0, 3), (3, 0), (5, 2), (3000, 70)] {
+        // Scattered ones, some that follow each other, and the last one again and again.
+        let picks: [fn(usize) -> usize; 3] = [|k| k * 5 % 7, |k| k / 3 % 7, |k| (k % 9).min(6)];
+        for (pick, (count, length)) in
+            picks.iter().flat_map(|pick| [(0, 3), (3, 0), (5, 2), (3000, 70)].map(|size| (pick, size)))
+        {
             let table: Vec<usize> = (0..7 * length).collect();
-            let row = |k: usize| &table[k * 5 % 7 * length..][..length];
+            let row = |k: usize| &table[pick(k) * length..];
             let mut out = Vec::with_capacity(1 + count * length);
             out.push(9);
             append_rows(&mut out, count, length, row);
-            let expected: Vec<usize> = [9].into_iter().chain((0..count).flat_map(row).copied()).collect();
+            let expected: Vec<usize> =
+                [9].into_iter().chain((0..count).flat_map(|k| &row(k)[..length]).copied()).collect();
             assert_eq!(out, expected, "{count} rows of {length}");
         }
     }

@@ -123,9 +123,9 @@ impl<T: Real> Backward<'_, T> {
             // The sequences that go on come first; the others begin here.
             for (sequence, source) in sources[rows.clone()].iter_mut().enumerate() {
                 if sequence < before.len() {
-                    *source = &self.h[(before.start + sequence) * width + first..][..state];
+                    *source = &self.h[(before.start + sequence) * width + first..];
                 } else if !self.start.h.is_empty() {
-                    *source = &self.start.h[sequence * state..][..state];
+                    *source = &self.start.h[sequence * state..];
                 }
             }
             before = rows;
