@@ -7,8 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use refrain_tensor::kernels::recurrent::{
-    Backward, Cell, Columns, Forward, Kept, Layer, Needs, Sizes, Start, States, Steps, Weights, backward,
+use refrain_tensor::{
+    Tensor,
+    kernels::recurrent::{
+        Backward, Cell, Columns, Forward, Gradients, Kept, Layer, Needs, Sizes, Start, States, Steps,
+        Weights, backward,
+    },
 };
 
 use crate::{
@@ -166,6 +170,11 @@ impl Problem {
             columns: self.columns(),
             last: NO_STATE,
         };
-        black_box(backward(&sweep, kept, needs));
+        let Gradients { ih, hh, bias_ih, bias_hh, .. } = backward(&sweep, kept, needs);
+        // As tensors, whose memory is used again.
+        for gradient in [ih, hh, bias_ih, bias_hh] {
+            let count = gradient.len();
+            black_box(Tensor::from_vec(gradient, [count]).expect("a vector has its own length"));
+        }
     }
 }

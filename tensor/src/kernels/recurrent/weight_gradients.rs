@@ -22,15 +22,16 @@ impl<T: Real> Backward<'_, T> {
     ) -> Gradients<T> {
         let Sizes { input, hidden, state } = self.sizes;
         let (rows, wide) = (self.steps.rows(), self.cell.gates() * hidden);
-        let of_gates = |first: usize, count: usize| {
-            Matrix::strided(&kept.gates, first * hidden, [rows, count * hidden], [gates_step as isize, 1])
+        // The gradients of a GRU's gates are those of r, z, W_hn h and W_in x; the last two differ. These
+        // gates are those of W_ih: the first of some, and how many.
+        let (of_input, gates): (&[_], _) = match self.cell {
+            Cell::GRU => (&[(0, 2), (3, 1)], 4),
+            Cell::LSTM => (&[(0, 4)], 4),
+            Cell::Tanh | Cell::ReLU => (&[(0, 1)], 1),
         };
-        // The gradients of a GRU's gates are those of r, z, W_hn h and W_in x; the last two differ.
+        let all = Matrix::strided(&kept.gates, 0, [rows, gates * hidden], [gates_step as isize, 1]);
+        let of_gates = |first: usize, count: usize| all.part([0, first * hidden], [rows, count * hidden]);
         let of_hidden = of_gates(0, self.cell.gates());
-        let of_input: &[_] = match self.cell {
-            Cell::GRU => &[(of_gates(0, 2), 0), (of_gates(3, 1), 2 * hidden)],
-            _ => &[(of_hidden, 0)],
-        };
         let x = Matrix::row_major(self.x, rows, input);
         let w_ih = Matrix::row_major(self.weights.ih, wide, input);
         let zeros = |wanted: bool, size: usize| {
@@ -44,29 +45,34 @@ impl<T: Real> Backward<'_, T> {
             ih: zeros(needs.ih, wide * input),
             hh: zeros(needs.hh, wide * state),
             bias_ih: zeros(needs.bias, wide),
-            bias_hh: zeros(needs.bias, wide),
+            bias_hh: zeros(needs.bias, gates * hidden),
             hr: zeros(needs.hr && !d_state.is_empty(), state * hidden),
             ..Gradients::default()
         };
-        for (k, &(da, first)) in of_input.iter().enumerate() {
-            let last = first + da.columns();
+        let mut first = 0;
+        for &(gate, count) in of_input {
+            let (da, last) = (of_gates(gate, count), first + count * hidden);
             if needs.ih {
                 let part = &mut gradients.ih[first * input..last * input];
                 Product::new(da.transposed(), x, T::ZERO, part).run();
             }
             if needs.x {
-                let beta = if k == 0 { T::ZERO } else { T::ONE };
+                let beta = if first == 0 { T::ZERO } else { T::ONE };
                 let weights = w_ih.part([first, 0], [da.columns(), input]);
                 Product::new(da, weights, beta, &mut gradients.x).run();
             }
-            if needs.bias {
-                column_sums(da, &mut gradients.bias_ih[first..last]);
-            }
+            first = last;
         }
-        if needs.bias && of_input.len() == 1 {
-            gradients.bias_hh.copy_from_slice(&gradients.bias_ih);
-        } else if needs.bias {
-            column_sums(of_hidden, &mut gradients.bias_hh);
+        if needs.bias {
+            // Of all gates at once: they come from far away.
+            column_sums(all, &mut gradients.bias_hh);
+            let mut rest = &mut gradients.bias_ih[..];
+            for &(gate, count) in of_input {
+                let (part, others) = rest.split_at_mut(count * hidden);
+                part.copy_from_slice(&gradients.bias_hh[gate * hidden..(gate + count) * hidden]);
+                rest = others;
+            }
+            gradients.bias_hh.truncate(wide);
         }
         if needs.hh {
             self.recurrent_gradient(of_hidden, &mut gradients.hh);
