@@ -51,3 +51,7 @@ pub(crate) enum Way<T> {
 
 /// Stands among a node's inputs for one that needs no gradient.
 pub(crate) const CONSTANT: u32 = u32::MAX;
+
+/// What every operation adds to a tape.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Node<f32>>() <= 112);

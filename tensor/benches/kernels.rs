@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use refrain_tensor::kernels::{
     functions::{Function, apply},
     recurrent::{
-        Backward, Cell, Columns, Forward, Layer, Needs, Sizes, Start, States, Steps, Weights, backward,
+        Backward, Cell, Columns, Forward, Layer, Needs, Sizes, Start, StateRows, Steps, Weights, backward,
     },
 };
 
@@ -46,7 +46,7 @@ fn sweeps(c: &mut Criterion) {
             let (equal, columns) = (Steps::equal(steps, batch), Columns { width: hidden, first: 0 });
             let flops = 2 * steps * batch * wide * (input + hidden);
             group.throughput(Throughput::Elements(flops as u64));
-            let mut h = States::new();
+            let mut h = StateRows::new();
             let sweep = |keep| Forward { steps: &equal, reverse: false, x: &x, start: NONE, keep };
             for (name, keep) in [("forward", false), ("forward, kept", true)] {
                 group.bench_function(name, |bench| {
@@ -71,7 +71,7 @@ fn sweeps(c: &mut Criterion) {
             group.throughput(Throughput::Elements(3 * flops as u64));
             group.bench_function("forward and backward", |bench| {
                 bench.iter(|| {
-                    let kept = layer.forward(sweep(true), &mut States::new(), columns);
+                    let kept = layer.forward(sweep(true), &mut StateRows::new(), columns);
                     black_box(backward(&back, kept, needs))
                 })
             });

@@ -86,10 +86,25 @@ pub(crate) fn threads() -> usize {
 
 /// Whether it takes long until a thread sees what another one has written. It may change at any time.
 pub(crate) fn cores_are_far_apart() -> bool {
+    #[cfg(test)]
+    if let Some(far) = PRETENDED.get() {
+        return far;
+    }
     #[cfg(feature = "rayon")]
     return crate::kernels::distance::cores_are_far_apart();
     #[cfg(not(feature = "rayon"))]
     return false;
+}
+
+#[cfg(test)]
+thread_local! {
+    static PRETENDED: std::cell::Cell<Option<bool>> = const { std::cell::Cell::new(None) };
+}
+
+/// Lets the cores be far apart, or near each other, for this thread.
+#[cfg(test)]
+pub(crate) fn pretend(far: bool) {
+    PRETENDED.set(Some(far));
 }
 
 #[cfg(test)]

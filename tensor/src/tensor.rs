@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{Element, Error, Layout, Result, Shape, element::Cast, error::or_panic, nest::Nest};
 
-/// An n-dimensional array of rank 0 to 8.
+/// An n-dimensional array of rank 0 to 6.
 ///
 /// Cloning is cheap: the storage is shared, and copied only where a shared tensor is written to.
 /// Views ([`Tensor::transpose`], [`Tensor::narrow`], …) share it too.

@@ -10,7 +10,7 @@ use std::{
 use refrain_tensor::{
     Tensor,
     kernels::recurrent::{
-        Backward, Cell, Columns, Forward, Gradients, Kept, Layer, Needs, Sizes, Start, States, Steps,
+        Backward, Cell, Columns, Forward, Gradients, Kept, Layer, Needs, Sizes, Start, StateRows, Steps,
         Weights, backward,
     },
 };
@@ -109,7 +109,7 @@ struct Problem {
     dh: Vec<f32>,
     steps: Steps,
     /// The states of all steps, in memory that is used again, as a tensor's is.
-    h: RefCell<States<f32>>,
+    h: RefCell<StateRows<f32>>,
 }
 
 impl Problem {

@@ -48,7 +48,7 @@ impl<T: Real> Stack<T> {
     }
 
     /// What a recorded pass over so many rows keeps: see [`Cost`]. Lists of rows and lengths, some
-    /// bytes a step, are left out.
+    /// bytes a step, are left out, and so is less than a cache line a layer before its states.
     fn bptt_bytes(&self, rows: u64, reordered: bool) -> u64 {
         let (o, cell) = (&self.options, self.kind.cell());
         let in_double = computes_in_double(o.input_size, o.hidden_size);

@@ -4,7 +4,7 @@ use refrain_autograd::Var;
 use refrain_tensor::{
     Real, Shape, Tensor,
     kernels::recurrent::{
-        Backward, Columns, Forward, Gradients, Kept, Layer, Needs, Sizes, Start, States, Steps, Weights,
+        Backward, Columns, Forward, Gradients, Kept, Layer, Needs, Sizes, Start, StateRows, Steps, Weights,
         backward,
     },
 };
@@ -190,7 +190,7 @@ impl<T: Real> Sequence<T> {
                 (_, Some(masked)) => masked,
                 (Some(below), None) => below.states.get(0),
             };
-            let mut states = States::new();
+            let mut states = StateRows::new();
             let mut directions = Vec::with_capacity(self.directions);
             for direction in 0..self.directions {
                 let cell = layer * self.directions + direction;

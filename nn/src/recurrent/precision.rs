@@ -1,6 +1,6 @@
 //! In which precision a sequence is computed: that of its tensors, or double.
 
-use refrain_tensor::{Real, Shape, Tensor, kernels::recurrent::States};
+use refrain_tensor::{Real, Shape, Tensor, kernels::recurrent::StateRows};
 
 use crate::Result;
 
@@ -28,7 +28,7 @@ pub(crate) trait Precision<T: Real>: 'static {
     fn leave(values: Vec<Self::A>) -> Vec<T>;
 
     /// Computed states as a tensor, and for the computation itself.
-    fn share(states: States<Self::A>, shape: Shape) -> Result<(Tensor<T>, Operands<Self::A>)>;
+    fn share(states: StateRows<Self::A>, shape: Shape) -> Result<(Tensor<T>, Operands<Self::A>)>;
 }
 
 /// Several lists of numbers.
@@ -72,7 +72,7 @@ impl<T: Real> Precision<T> for Same {
         values
     }
 
-    fn share(states: States<T>, shape: Shape) -> Result<(Tensor<T>, Operands<T>)> {
+    fn share(states: StateRows<T>, shape: Shape) -> Result<(Tensor<T>, Operands<T>)> {
         let tensor = states.into_tensor(shape)?;
         Ok((tensor.clone(), Operands::Tensors(vec![tensor])))
     }
@@ -100,7 +100,7 @@ impl<T: Real> Precision<T> for Double {
         values.into_iter().map(T::from_f64).collect()
     }
 
-    fn share(states: States<f64>, shape: Shape) -> Result<(Tensor<T>, Operands<f64>)> {
+    fn share(states: StateRows<f64>, shape: Shape) -> Result<(Tensor<T>, Operands<f64>)> {
         let values = states.into_vec();
         let rounded = values.iter().map(|&x| T::from_f64(x)).collect();
         let count = values.len();

@@ -6,6 +6,7 @@ mod convolution_refusals;
 mod costs;
 mod gradients;
 mod inference;
+mod many_sequences;
 mod pytorch_values;
 mod recurrent;
 mod refusals;

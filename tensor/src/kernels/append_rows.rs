@@ -26,6 +26,7 @@ pub(crate) fn append_rows<'a, T: Copy + Send + Sync + 'a>(
         let mut k = first;
         while !to.is_empty() {
             let from = row(k);
+            assert!(from.len() >= length, "the length of a row");
             let (mut copied, most) = (length, to.len().min(from.len()));
             k += 1;
             while copied + length <= most && std::ptr::eq(row(k).as_ptr(), &raw const from[copied]) {

@@ -3,9 +3,10 @@
 //!
 //! The right operand is packed into panels of two vectors, a [`DEPTH`] of rows at a time; they go
 //! through the first cache one after another while a block of rows of the left operand stays in the
-//! second. Where its rows are short and used by few tiles it is read where it lies. Rows or columns of the left operand are read where they lie if they are contiguous, and
-//! packed otherwise. Threads take some columns of the result each, or some rows where there are few
-//! columns, and meet at the end only.
+//! second. A right operand of short rows is read where it lies if few rows of the left one use it. Rows
+//! or columns of the left operand are read where they lie if they are contiguous, and packed otherwise.
+//! Threads take some columns of the result each, or some rows where there are few columns, and meet at
+//! the end only.
 
 #![allow(unsafe_code)] // tiles read and write through pointers
 
@@ -99,7 +100,7 @@ impl<S: Simd> Whole<'_, S> {
         for first in (0..self.a.columns()).step_by(DEPTH) {
             let depth = DEPTH.min(self.a.columns() - first);
             let b = self.b.part([first, columns.start], [depth, columns.len()]);
-            let right = Right::new(self.s, b, self.a.rows());
+            let right = RightPart::new(self.s, b, self.a.rows());
             let block = (LEFT_BLOCK / depth).next_multiple_of(most_rows::<S>(C));
             for row in rows.clone().step_by(block) {
                 let a = self.a.part([row, first], [block.min(rows.end - row), depth]);
@@ -128,13 +129,13 @@ const FEW_ROWS: usize = 384;
 
 /// The right operand of a part. Its first panels are read where they lie, if they can be, and the others
 /// are packed.
-struct Right<'a, T: Real> {
+struct RightPart<'a, T: Real> {
     b: Matrix<'a, T>,
     in_place: usize,
     packed: Panels<T>,
 }
 
-impl<'a, T: Real> Right<'a, T> {
+impl<'a, T: Real> RightPart<'a, T> {
     /// Columns that are multiplied by `rows` rows.
     fn new<S: Simd<T = T>>(s: S, b: Matrix<'a, T>, rows: usize) -> Self {
         let width = C * S::LANES;
@@ -167,7 +168,7 @@ impl<'a, T: Real> Right<'a, T> {
 struct Block<'a, S: Simd> {
     s: S,
     a: Matrix<'a, S::T>,
-    right: &'a Right<'a, S::T>,
+    right: &'a RightPart<'a, S::T>,
     add: bool,
     c: Target<S::T>,
     /// The first row of the result, its length, and the columns that the panels make.
@@ -268,4 +269,37 @@ fn pack_left<S: Simd>(s: S, a: Matrix<'_, S::T>, most: usize) -> Buffer<S::T> {
     // SAFETY: each place of each group was written.
     unsafe { packed.set_len(length) };
     packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::simd::Lanes;
+
+    /// How many columns of a right operand are read in place.
+    struct InPlace<'a>(Matrix<'a, f32>, usize);
+
+    impl Work<f32> for InPlace<'_> {
+        type Output = usize;
+
+        fn run<S: Simd<T = f32>>(self, s: S) -> usize {
+            RightPart::new(s, self.0, self.1).in_place * C * S::LANES
+        }
+    }
+
+    #[test]
+    fn short_rows_that_few_use_are_read_in_place() {
+        let values = vec![1.0f32; 40 * 200];
+        let near = NEAR_ROWS / size_of::<f32>();
+        for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+            let columns = |step: usize, rows| {
+                f32::dispatch(path, InPlace(Matrix::strided(&values, 0, [40, 100], [step as isize, 1]), rows))
+            };
+            assert!((65..=100).contains(&columns(near, FEW_ROWS)), "{path:?}");
+            assert_eq!(columns(near + 1, FEW_ROWS), 0, "{path:?}: rows too far apart");
+            assert_eq!(columns(near, FEW_ROWS + 1), 0, "{path:?}: too many rows");
+            let turned = Matrix::row_major(&values, 100, 40).transposed();
+            assert_eq!(f32::dispatch(path, InPlace(turned, 1)), 0, "{path:?}: columns");
+        }
+    }
 }

@@ -54,13 +54,14 @@ impl<T> Block<T> {
             ask_for_huge_pages(memory, layout.size());
             return Self { start: memory.cast(), capacity, memory };
         }
-        // SAFETY: a line more has been allocated than the numbers need.
+        // SAFETY: the memory begins with a multiple of a number's alignment, so the next line begins at most
+        // a line less that many bytes later, and so much more has been allocated than the numbers need.
         let start = unsafe { memory.add(memory.addr().get().wrapping_neg() % LINE) };
         Self { start: start.cast(), capacity, memory }
     }
 
-    /// A line more than the numbers need, where they do not begin with a huge page: an allocator gives
-    /// memory of the alignment that it always has several times as fast as of another one.
+    /// Where the numbers do not begin with a huge page, with room to begin with any line: an allocator gives
+    /// memory of the alignment that it always has faster than of another one.
     fn layout(capacity: usize) -> Layout {
         let layout = Layout::array::<T>(capacity).ok().and_then(|numbers| {
             if numbers.size() >= HUGE_PAGE {

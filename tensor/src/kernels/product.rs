@@ -197,6 +197,11 @@ mod tests {
             let run = |m: usize| {
                 let mut c = vec![0.0; m * n];
                 Product::new(Matrix::row_major(&a[..m * depth], m, depth), b, 0.0, &mut c).run();
+                // The same from the columns of a transpose.
+                let turned: Vec<f32> = (0..m * depth).map(|k| a[k % m * depth + k / m]).collect();
+                let mut again = vec![0.0; m * n];
+                Product::new(Matrix::row_major(&turned, depth, m).transposed(), b, 0.0, &mut again).run();
+                assert!(c == again, "{m} columns of {depth} rows");
                 c
             };
             assert!(run(few) == run(many)[..few * n], "{depth} rows of {n}, {apart} apart");

@@ -72,8 +72,8 @@ pub(crate) struct Right<T> {
     pub(crate) start: *const T,
     pub(crate) step: usize,
     pub(crate) panel_step: usize,
-    /// What will be needed next: a cache line of it is asked for with each place. Where the left operand
-    /// has columns, these are asked for instead.
+    /// What will be needed next, if that is known: a cache line of it is asked for with each place. Where
+    /// the left operand has columns, these are asked for instead.
     pub(crate) ahead: *const T,
     /// For how many tiles.
     pub(crate) ahead_tiles: usize,
@@ -302,8 +302,8 @@ impl<T: crate::Real> Product<'_, T> {
                                             *sum = s.mul_add(x, y, *sum);
                                         }
                                     }
-                                    a = a.add(if COLUMNS { left.step } else { 1 });
-                                    b = b.add(right.step);
+                                    a = a.wrapping_add(if COLUMNS { left.step } else { 1 });
+                                    b = b.wrapping_add(right.step);
                                 }
                             }
                             ahead[term] = if tile + 1 < right.ahead_tiles { next } else { right.ahead };

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // vectors are filled by the sweep before they get their length
 
 use super::{
-    Cell, Columns, Layer, Start, States, Steps,
+    Cell, Columns, Layer, Start, StateRows, Steps,
     arithmetic::Arithmetic,
     far::is_far,
     forward_steps::Run,
@@ -66,10 +66,11 @@ impl<T: Real> Layer<T> {
     ///
     /// # Panics
     /// Where a slice, or `h` if it is not empty, has not the size that its role asks for.
-    pub fn forward(&self, sweep: Forward<'_, T>, h: &mut States<T>, columns: Columns) -> Kept<T> {
+    pub fn forward(&self, sweep: Forward<'_, T>, h: &mut StateRows<T>, columns: Columns) -> Kept<T> {
         let (sizes, rows, batch) = (self.sizes, sweep.steps.rows(), sweep.steps.batch());
         assert_eq!(sweep.x.len(), rows * sizes.input, "the size of the input");
-        assert!(columns.first + sizes.state <= columns.width, "the columns of the output");
+        let beside = columns.width.checked_sub(columns.first);
+        assert!(beside.is_some_and(|room| room >= sizes.state), "the columns of the output");
         for (state, size) in [(sweep.start.h, sizes.state), (sweep.start.c, sizes.hidden)] {
             assert!(state.is_empty() || state.len() == batch * size, "the size of an initial state");
         }

@@ -35,7 +35,7 @@ mod own;
 mod plan;
 mod rnn;
 mod rows;
-mod states;
+mod state_rows;
 mod steps;
 mod stream;
 #[cfg(test)]
@@ -46,7 +46,7 @@ mod weight_gradients;
 pub use backward::{Backward, Gradients, Needs, backward};
 pub use forward::{Forward, Kept};
 pub use layer::Layer;
-pub use states::States;
+pub use state_rows::StateRows;
 pub use steps::Steps;
 pub use stream::Scratch;
 

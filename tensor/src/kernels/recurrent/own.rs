@@ -1,7 +1,7 @@
 //! The states of a thread's sequences, in rows of its own.
 //!
 //! The rows of a step lie one after another, those of all sequences. Where threads share the batch, the
-//! last row of one and the first row of another meet in a cache line, and a processor that reads rows one
+//! last row of one and the first row of another may meet in a cache line, and a processor that reads rows one
 //! after another fetches lines of the next ones, too. A thread that read the states before from there
 //! would wait for the other core at each step, and the longer, the farther apart the two are. So it writes
 //! the new states twice, and reads them here.

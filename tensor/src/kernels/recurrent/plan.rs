@@ -18,8 +18,6 @@ pub(super) struct Plan {
 const SWEEP_WORTH: usize = 1 << 19;
 /// Multiply-accumulates of a step below which a meeting at each step does not pay.
 const STEP_WORTH: usize = 1 << 16;
-/// Multiply-accumulates of a step from which a meeting at each step costs little.
-const MEETING_IS_CHEAP: usize = 1 << 20;
 /// Sequences that a thread needs for its tiles to run at speed, where its core's own cache holds the
 /// weights.
 const FEWEST: usize = 4;
@@ -27,29 +25,18 @@ const FEWEST: usize = 4;
 const ENOUGH: usize = 16;
 /// Weights that a core's own cache holds, or the most of them.
 const CACHED: usize = 5 << 16;
-/// Weights from which each core had better keep a part of them in its own cache, if it is not far to the
-/// others: a part of these fits well.
-const BETTER_IN_PARTS: usize = 3 << 16;
-/// Weights so many that meetings are a small part of what a step takes, wherever the cores are.
-const MANY: usize = 1 << 22;
+/// Weights of the recurrence from which each core had better keep a part of them in its own cache, if it is
+/// not far to the others.
+const BETTER_IN_PARTS: usize = 1 << 17;
+/// So many that meetings are a small part of what a step takes, wherever the cores are.
+const ALWAYS_IN_PARTS: usize = 1 << 22;
 
 impl Plan {
     /// For a sweep forward with `row_work` multiply-accumulates for each sequence at each step, each with a
     /// weight of its own, `weights` of them of the recurrence.
     pub(super) fn forward(steps: &Steps, row_work: usize, weights: usize) -> Self {
-        Self::forward_where(parallel::cores_are_far_apart, steps, row_work, weights)
-    }
-
-    fn forward_where(
-        far_apart: impl FnOnce() -> bool,
-        steps: &Steps,
-        row_work: usize,
-        weights: usize,
-    ) -> Self {
         Self::new(steps, row_work, weights, || {
-            row_work > BETTER_IN_PARTS
-                && steps.batch().saturating_mul(row_work) >= MEETING_IS_CHEAP
-                && (row_work > MANY || !far_apart())
+            weights >= ALWAYS_IN_PARTS || (weights > BETTER_IN_PARTS && !parallel::cores_are_far_apart())
         })
     }
 
@@ -67,8 +54,7 @@ impl Plan {
         if threads == 1 || steps.rows().saturating_mul(row_work) < SWEEP_WORTH {
             return whole(1);
         }
-        let few_suffice = row_work <= CACHED || batch.saturating_mul(row_work) < MEETING_IS_CHEAP;
-        let enough = if few_suffice { 2 * FEWEST } else { threads * ENOUGH };
+        let enough = if row_work <= CACHED { 2 * FEWEST } else { threads * ENOUGH };
         if batch < enough || in_parts() {
             return whole(pieces_of_a_step(batch.saturating_mul(weights)));
         }
@@ -118,11 +104,10 @@ mod tests {
 
     #[cfg(feature = "rayon")]
     #[test]
-    fn weights_beyond_a_cache_are_split_where_meetings_cost_little() {
-        let (near, far) = (false, true);
-        let forward = |distance, batch, row_work| {
-            let plan =
-                Plan::forward_where(|| distance == far, &Steps::equal(9, batch), row_work, row_work / 2);
+    fn weights_are_split_where_meetings_cost_little() {
+        let forward = |far: bool, batch, input, weights| {
+            parallel::pretend(far);
+            let plan = Plan::forward(&Steps::equal(9, batch), input + weights, weights);
             (plan.parts.len(), plan.pieces)
         };
         let backward = |batch, weights| {
@@ -131,14 +116,19 @@ mod tests {
         };
         let (by_sequences, by_units) = ((4, 1), (1, 4));
         rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap().install(|| {
-            // Few weights; more than half a cache; more than a cache; more than any.
-            assert_eq!([near, far].map(|distance| forward(distance, 32, 1 << 16)), [by_sequences; 2]);
-            assert_eq!([near, far].map(|distance| forward(distance, 32, 1 << 18)), [by_units, by_sequences]);
-            assert_eq!([near, far].map(|distance| forward(distance, 64, 1 << 20)), [by_units, by_sequences]);
-            assert_eq!([near, far].map(|distance| forward(distance, 64, 1 << 23)), [by_units; 2]);
-            // Few sequences for so many weights, and too few for any.
-            assert_eq!([far, near].map(|distance| forward(distance, 63, 1 << 20)), [by_units; 2]);
-            assert_eq!([far, near].map(|distance| forward(distance, 7, 1 << 16)), [by_units; 2]);
+            for far in [false, true] {
+                let by_distance = if far { by_sequences } else { by_units };
+                // Few weights; more than a cache should hold; more than any does; very many.
+                assert_eq!(forward(far, 32, 1 << 16, 1 << 16), by_sequences);
+                assert_eq!(forward(far, 32, 1 << 16, 3 << 16), by_distance);
+                assert_eq!(forward(far, 64, 1 << 19, 1 << 20), by_distance);
+                assert_eq!(forward(far, 64, 1 << 21, 1 << 22), by_units);
+                // Many of the input, which do not meet at each step.
+                assert_eq!(forward(far, 16, 9 << 15, 1 << 12), by_sequences);
+                // Few sequences for so many weights, and too few for any.
+                assert_eq!(forward(far, 63, 1 << 19, 1 << 20), by_units);
+                assert_eq!(forward(far, 7, 1 << 16, 1 << 16), by_units);
+            }
             assert_eq!([64, 63, 7].map(|batch| backward(batch, 1 << 23)), [by_sequences, by_units, by_units]);
         });
     }

@@ -150,7 +150,7 @@ fn plainly(case: &Case, numbers: &Numbers<f64>) -> (Vec<f64>, Vec<f64>) {
 /// The states of all rows, in a matrix with columns beside, and what was kept.
 fn swept<T: Real>(case: &Case, numbers: &Numbers<T>, path: Path, keep: bool) -> (Vec<T>, Columns, Kept<T>) {
     let columns = Columns { width: case.sizes.state + 3, first: 2 };
-    let mut h = States::new();
+    let mut h = StateRows::new();
     let layer = Layer::on(path, case.cell, case.sizes, numbers.weights());
     let steps = case.steps();
     let sweep = Forward { steps: &steps, reverse: case.reverse, x: &numbers.x, start: numbers.start(), keep };

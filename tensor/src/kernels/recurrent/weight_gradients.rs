@@ -22,8 +22,8 @@ impl<T: Real> Backward<'_, T> {
     ) -> Gradients<T> {
         let Sizes { input, hidden, state } = self.sizes;
         let (rows, wide) = (self.steps.rows(), self.cell.gates() * hidden);
-        // The gradients of a GRU's gates are those of r, z, W_hn h and W_in x; the last two differ. These
-        // gates are those of W_ih: the first of some, and how many.
+        // The gradients of a GRU's gates are those of r, z, W_hn h and W_in x; the last two differ. The gates
+        // that W_ih has, as the first of some and their number, and all gates.
         let (of_input, gates): (&[_], _) = match self.cell {
             Cell::GRU => (&[(0, 2), (3, 1)], 4),
             Cell::LSTM => (&[(0, 4)], 4),

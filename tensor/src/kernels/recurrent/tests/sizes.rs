@@ -1,6 +1,8 @@
 //! Sizes that random cases do not have.
 
 use super::*;
+#[cfg(feature = "rayon")]
+use crate::parallel;
 
 fn holds(checked: Checked, case: &Case) {
     assert!(checked.is_ok(), "{case:?}: {checked:?}");
@@ -83,9 +85,10 @@ fn the_number_of_threads_does_not_change_the_bits() {
         let state = sizes.state;
         let case = Case { cell, sizes, lengths, reverse, bias: true, starts, seed: 5 };
         let numbers = case.numbers::<f32>();
-        let run = |threads| {
+        let run = |threads, far| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
+                parallel::pretend(far);
                 let path = Path::of_this_machine();
                 let mut all = Vec::new();
                 for keep in [true, false] {
@@ -97,9 +100,9 @@ fn the_number_of_threads_does_not_change_the_bits() {
                 all.iter().map(|x| x.to_bits()).collect::<Vec<u32>>()
             })
         };
-        let one = run(1);
-        for threads in [2, 7] {
-            assert!(run(threads) == one, "{case:?} on {threads} threads");
+        let one = run(1, false);
+        for (threads, far) in [(2, false), (2, true), (7, false), (7, true)] {
+            assert!(run(threads, far) == one, "{case:?} on {threads} threads, far apart: {far}");
         }
     }
 }
