@@ -86,7 +86,7 @@ pub(crate) fn threads() -> usize {
 
 /// Whether it takes long until a thread sees what another one has written. It may change at any time.
 pub(crate) fn cores_are_far_apart() -> bool {
-    #[cfg(test)]
+    #[cfg(all(test, feature = "rayon"))]
     if let Some(far) = PRETENDED.get() {
         return far;
     }
@@ -96,13 +96,13 @@ pub(crate) fn cores_are_far_apart() -> bool {
     return false;
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rayon"))]
 thread_local! {
     static PRETENDED: std::cell::Cell<Option<bool>> = const { std::cell::Cell::new(None) };
 }
 
 /// Lets the cores be far apart, or near each other, for this thread.
-#[cfg(test)]
+#[cfg(all(test, feature = "rayon"))]
 pub(crate) fn pretend(far: bool) {
     PRETENDED.set(Some(far));
 }
