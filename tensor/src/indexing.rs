@@ -53,8 +53,12 @@ impl<T: Element> Tensor<T> {
             // Where a slice lies relative to the first one of all.
             let shift = |position: usize| along(start, position, step) as isize - origin;
             let row = |k: usize| {
-                let [start] = starts[k % starts.len()];
-                (start as isize + shift(positions[k / starts.len()])) as usize
+                // A division takes as long as copying a short row.
+                let (k, [start]) = match starts[..] {
+                    [start] => (k, start),
+                    _ => (k / starts.len(), starts[k % starts.len()]),
+                };
+                (start as isize + shift(positions[k])) as usize
             };
             let rows = positions.len() * starts.len();
             if stride == 1 {
@@ -201,7 +205,7 @@ fn positions<I: Index>(
     shape: &Shape,
 ) -> Result<Vec<usize>> {
     let mut positions = with_capacity(op, *index.shape())?;
-    for i in index.iter() {
+    for &i in index.try_to_slice(op)?.iter() {
         positions.push(position(op, i, axis, shape)?);
     }
     Ok(positions)

@@ -95,14 +95,18 @@ impl<'t, T: Real> PackedSequence<'t, T> {
         &self.steps
     }
 
-    /// For each packed row, the place of its sequence among the given ones and its step.
-    fn origins(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        let rows = |(step, &size): (usize, &usize)| (0..size).map(move |place| (place, step));
-        self.batch_sizes()
-            .iter()
-            .enumerate()
-            .flat_map(rows)
-            .map(|(place, step)| (self.sorted_indices[place], step))
+    /// For each packed row, its row in a padded batch of so many steps: `[seq, batch]`, or with
+    /// `batch_first` `[batch, seq]`.
+    fn padded_rows(&self, steps: usize, batch_first: bool) -> Vec<usize> {
+        let batch = self.batch_size();
+        let mut rows = Vec::with_capacity(self.steps.rows());
+        for (step, &size) in self.batch_sizes().iter().enumerate() {
+            let sequences = self.sorted_indices[..size].iter();
+            rows.extend(sequences.map(|&sequence| {
+                if batch_first { sequence * steps + step } else { step * batch + sequence }
+            }));
+        }
+        rows
     }
 }
 
@@ -145,10 +149,7 @@ pub(crate) fn packed<'t, T: Real>(
     let (sorted_indices, unsorted_indices, steps_of) = sorted(lengths);
     let rows = padded.reshape([steps * batch, shape[2]])?;
     let mut packed = PackedSequence { data: rows.clone(), steps: steps_of, sorted_indices, unsorted_indices };
-    let place = |(sequence, step): (usize, usize)| {
-        if batch_first { sequence * steps + step } else { step * batch + sequence }
-    };
-    let places: Vec<usize> = packed.origins().map(place).collect();
+    let places = packed.padded_rows(steps, batch_first);
     let count = places.len();
     packed.data = rows.index_select(0, &Tensor::from_vec(places, [count])?)?;
     Ok(packed)
@@ -255,10 +256,7 @@ pub fn pad_packed_sequence<'t, T: Real>(
     if steps < longest {
         return Err(Error::TotalLength { op: "pad_packed_sequence", total_length: steps, longest });
     }
-    let place = |(sequence, step): (usize, usize)| {
-        if batch_first { sequence * steps + step } else { step * batch + sequence }
-    };
-    let places: Vec<usize> = packed.origins().map(place).collect();
+    let places = packed.padded_rows(steps, batch_first);
     let mut padding = Tensor::full(Shape::from([steps * batch, width]), padding_value)?;
     for &place in &places {
         padding.as_mut_slice()[place * width..(place + 1) * width].fill(T::zero());

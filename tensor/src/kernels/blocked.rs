@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::{
     buffer::Buffer,
     grid::Grid,
-    matrix::Matrix,
+    matrix::{Matrix, Run},
     panels::Panels,
     product::Product,
     simd::{Path, Simd, Work},
@@ -100,7 +100,7 @@ impl<S: Simd> Whole<'_, S> {
         for first in (0..self.a.columns()).step_by(DEPTH) {
             let depth = DEPTH.min(self.a.columns() - first);
             let b = self.b.part([first, columns.start], [depth, columns.len()]);
-            let right = RightPart::new(self.s, b, self.a.rows());
+            let right = RightPart::new(self.s, b, &self.a);
             let block = (LEFT_BLOCK / depth).next_multiple_of(most_rows::<S>(C));
             for row in rows.clone().step_by(block) {
                 let a = self.a.part([row, first], [block.min(rows.end - row), depth]);
@@ -127,23 +127,30 @@ const NEAR_ROWS: usize = 512;
 /// Rows of the left operand for which it is not worth to pack such a right one.
 const FEW_ROWS: usize = 384;
 
+/// How many picked rows have to follow each other, on average, for not packing them.
+const LONG_RUN: usize = 8;
+
 /// The right operand of a part. Its first panels are read where they lie, if they can be, and the others
 /// are packed.
 struct RightPart<'a, T: Real> {
     b: Matrix<'a, T>,
+    /// Where rows that are read in place lie, if they are picked.
+    runs: Vec<Run>,
     in_place: usize,
     packed: Panels<T>,
 }
 
 impl<'a, T: Real> RightPart<'a, T> {
-    /// Columns that are multiplied by `rows` rows.
-    fn new<S: Simd<T = T>>(s: S, b: Matrix<'a, T>, rows: usize) -> Self {
+    /// Columns that are multiplied by some rows, `left`.
+    fn new<S: Simd<T = T>>(s: S, b: Matrix<'a, T>, left: &Matrix<'_, T>) -> Self {
         let width = C * S::LANES;
-        let near = |step: isize| (0..=(NEAR_ROWS / size_of::<T>()) as isize).contains(&step);
-        let can_be = b.has_contiguous_rows() && !b.picks() && near(b.strides()[0]);
-        let in_place = if can_be && rows <= FEW_ROWS { b.columns() / width } else { 0 };
+        let near = (0..=(NEAR_ROWS / size_of::<T>()) as isize).contains(&b.row_stride());
+        let runs = b.runs();
+        let follow = !b.picks() || b.rows() >= LONG_RUN * runs.len() && !reads_rows(left);
+        let can_be = b.has_contiguous_rows() && near && follow;
+        let in_place = if can_be && left.rows() <= FEW_ROWS { b.columns() / width } else { 0 };
         let rest = b.part([0, in_place * width], [b.rows(), b.columns() - in_place * width]);
-        Self { b, in_place, packed: Panels::pack_columns(s, rest, width) }
+        Self { b, runs, in_place, packed: Panels::pack_columns(s, rest, width) }
     }
 
     /// The number of panels.
@@ -157,11 +164,16 @@ impl<'a, T: Real> RightPart<'a, T> {
             Some(packed) => tile::Product::of_panels::<S>(tiles, left, (&self.packed, &(packed..packed + 1))),
             None => {
                 let start = self.b.pointer(0, panel * C * S::LANES);
-                let term = Term::of_rows(left, start, (self.b.rows(), self.b.strides()[0] as usize));
-                tile::Product::of_term(tiles, C, term)
+                let term = Term::of_rows(left, start, (self.b.rows(), self.b.row_stride() as usize));
+                tile::Product { runs: &self.runs, ..tile::Product::of_term(tiles, C, term) }
             }
         }
     }
+}
+
+/// Whether tiles read rows of a left operand, rather than columns.
+fn reads_rows<T>(a: &Matrix<'_, T>) -> bool {
+    matches!(a.strides(), [step, 1] if step >= 0)
 }
 
 /// Rows of the left operand that stay in the second cache, times the panels of a part.
@@ -182,7 +194,7 @@ impl<S: Simd> Block<'_, S> {
         let (a, most) = (self.a, most_rows::<S>(C));
         let [row_step, step] = a.strides();
         let forward = row_step >= 0 && step >= 0;
-        let by_rows = forward && step == 1;
+        let by_rows = reads_rows(&a);
         // Contiguous columns are read where they lie: to pack them takes longer than it saves.
         let packed = (!by_rows && (!forward || row_step != 1)).then(|| pack_left(self.s, a, most));
         let fitting = if by_rows { rows_that_fit::<S>(C, row_step as usize) } else { most };
@@ -276,30 +288,39 @@ mod tests {
     use super::*;
     use crate::kernels::simd::Lanes;
 
-    /// How many columns of a right operand are read in place.
-    struct InPlace<'a>(Matrix<'a, f32>, usize);
+    /// How many columns of a right operand are read in place, beside a left one.
+    struct InPlace<'a>(Matrix<'a, f32>, Matrix<'a, f32>);
 
     impl Work<f32> for InPlace<'_> {
         type Output = usize;
 
         fn run<S: Simd<T = f32>>(self, s: S) -> usize {
-            RightPart::new(s, self.0, self.1).in_place * C * S::LANES
+            RightPart::new(s, self.0, &self.1).in_place * C * S::LANES
         }
     }
 
     #[test]
     fn short_rows_that_few_use_are_read_in_place() {
-        let values = vec![1.0f32; 40 * 200];
+        let (values, left) = (vec![1.0f32; 40 * 200], vec![1.0f32; 40 * (FEW_ROWS + 1)]);
         let near = NEAR_ROWS / size_of::<f32>();
+        let rows = |count: usize| Matrix::row_major(&left, count, 40);
+        let columns = |count: usize| Matrix::row_major(&left, 40, count).transposed();
+        let right = |step: usize| Matrix::strided(&values, 0, [40, 100], [step as isize, 1]);
+        let some = |length: usize| -> Vec<usize> { (0..40).map(|k| k - k / length).collect() };
+        let (runs, short_runs) = (some(LONG_RUN + 1), some(LONG_RUN - 1));
         for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
-            let columns = |step: usize, rows| {
-                f32::dispatch(path, InPlace(Matrix::strided(&values, 0, [40, 100], [step as isize, 1]), rows))
-            };
-            assert!((65..=100).contains(&columns(near, FEW_ROWS)), "{path:?}");
-            assert_eq!(columns(near + 1, FEW_ROWS), 0, "{path:?}: rows too far apart");
-            assert_eq!(columns(near, FEW_ROWS + 1), 0, "{path:?}: too many rows");
-            let turned = Matrix::row_major(&values, 100, 40).transposed();
-            assert_eq!(f32::dispatch(path, InPlace(turned, 1)), 0, "{path:?}: columns");
+            let in_place = |b, a| f32::dispatch(path, InPlace(b, a));
+            for left in [rows(FEW_ROWS), columns(FEW_ROWS)] {
+                assert!((65..=100).contains(&in_place(right(near), left)), "{path:?}");
+                assert_eq!(in_place(right(near + 1), left), 0, "{path:?}: rows too far apart");
+                assert_eq!(in_place(right(near).picking(&short_runs), left), 0, "{path:?}: short runs");
+                let turned = Matrix::row_major(&values, 100, 40).transposed();
+                assert_eq!(in_place(turned, left), 0, "{path:?}: columns");
+            }
+            assert_eq!(in_place(right(near), rows(FEW_ROWS + 1)), 0, "{path:?}: too many rows");
+            let picked = right(near).picking(&runs);
+            assert!((65..=100).contains(&in_place(picked, columns(FEW_ROWS))), "{path:?}: long runs");
+            assert_eq!(in_place(picked, rows(FEW_ROWS)), 0, "{path:?}: long runs beside rows");
         }
     }
 }

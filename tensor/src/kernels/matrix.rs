@@ -15,6 +15,14 @@ pub struct Matrix<'a, T> {
     picks: Option<&'a [usize]>,
 }
 
+/// Rows that lie a stride apart, and how many numbers behind the place after the last one the next run
+/// begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) rows: usize,
+    pub(crate) skip: isize,
+}
+
 impl<'a, T> Matrix<'a, T> {
     /// A matrix of any strides.
     ///
@@ -59,6 +67,20 @@ impl<'a, T> Matrix<'a, T> {
         self.picks.is_some()
     }
 
+    /// Picked rows as runs; none where no rows are picked.
+    pub(crate) fn runs(&self) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut behind = 0;
+        for rows in self.picks.unwrap_or_default().chunk_by(|&row, &next| next == row + 1) {
+            if let Some(before) = runs.last_mut() {
+                before.skip = (rows[0] as isize - behind) * self.row_stride;
+            }
+            behind = (rows[0] + rows.len()) as isize;
+            runs.push(Run { rows: rows.len(), skip: 0 });
+        }
+        runs
+    }
+
     /// Whether the elements of a row follow each other.
     pub(crate) fn has_contiguous_rows(&self) -> bool {
         self.column_stride == 1
@@ -84,6 +106,11 @@ impl<'a, T> Matrix<'a, T> {
     /// The number of columns.
     pub fn columns(&self) -> usize {
         self.columns
+    }
+
+    /// The elements from one stored row to the next.
+    pub(crate) fn row_stride(&self) -> isize {
+        self.row_stride
     }
 
     /// The elements from one row to the next, and from one column to the next.
@@ -126,5 +153,21 @@ impl<'a, T> Matrix<'a, T> {
         }
         let offset = if size.contains(&0) { self.offset } else { self.start(first[0], first[1]) };
         Self { offset, rows, columns, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picked_rows_are_runs() {
+        let all = Matrix::strided(&[0.0; 50], 0, [9, 2], [5, 1]);
+        let run = |rows, skip| Run { rows, skip };
+        assert_eq!(all.runs(), []);
+        let picks = [2, 3, 4, 7, 8, 1, 1];
+        let picked = all.picking(&picks);
+        assert_eq!(picked.runs(), [run(3, 10), run(2, -40), run(1, -5), run(1, 0)]);
+        assert_eq!(picked.part([1, 1], [3, 1]).runs(), [run(2, 10), run(1, 0)]);
     }
 }

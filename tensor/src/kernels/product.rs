@@ -208,6 +208,30 @@ mod tests {
         }
     }
 
+    /// Those that follow each other are read where they lie, if they are enough.
+    #[test]
+    fn picked_rows_in_runs_give_the_bits_of_a_copy() {
+        for (depth, run, n, m) in [(300, 50, 64, 64), (1100, 13, 70, 30), (9, 9, 33, 12), (40, 1, 64, 20)] {
+            // Run after run a gap, and once the way back.
+            let picks: Vec<usize> =
+                (0..depth).map(|k| if k < run { k + depth } else { k + k / run }).collect();
+            let stored = depth + depth.div_ceil(run).max(run);
+            let values = |count: usize, seed| -> Vec<f32> {
+                values(count, seed).into_iter().map(|x| x as f32).collect()
+            };
+            let (a, b) = (values(m * depth, 1), values(stored * (n + 3), 2));
+            let all = Matrix::strided(&b, 1, [stored, n], [n as isize + 3, 1]);
+            let copy: Vec<f32> = picks.iter().flat_map(|&row| all.row_part(row, 0..n)).copied().collect();
+            let run_with = |b| {
+                let mut c = vec![0.0; m * n];
+                Product::new(Matrix::row_major(&a, depth, m).transposed(), b, 0.0, &mut c).run();
+                c
+            };
+            let same = run_with(all.picking(&picks)) == run_with(Matrix::row_major(&copy, depth, n));
+            assert!(same, "{depth} rows in runs of {run}, {n} columns");
+        }
+    }
+
     #[test]
     #[should_panic(expected = "a row that is not there")]
     fn only_rows_that_are_there_can_be_picked() {

@@ -16,6 +16,7 @@ use std::mem::MaybeUninit;
 use super::{
     buffer::LINE,
     grid::Grid,
+    matrix::Run,
     panels::Panels,
     simd::Simd,
     soon::Soon,
@@ -102,8 +103,10 @@ pub(crate) struct Product<'a, T> {
     pub(crate) terms: [Term<T>; 2],
     /// What leaves the sums between the terms, if anything does.
     pub(crate) apart: Option<&'a Apart<T>>,
-    /// What will be needed then.
+    /// What will be needed then, where the left operand has rows.
     pub(crate) soon: Soon<'a>,
+    /// Where the rows of the right operand lie, if not all of them a step apart and the left one has columns.
+    pub(crate) runs: &'a [Run],
 }
 
 /// The last vector of each panel's sums of the first term, which go to a place of their own, and what
@@ -171,7 +174,7 @@ impl<T: crate::Real> Product<'_, T> {
     #[inline(always)]
     pub(crate) fn of_term(tiles: Tiles, vectors: usize, term: Term<T>) -> Self {
         let (terms, soon) = ([term, Term::none()], Soon::nothing());
-        Self { tiles, vectors, panels: 1, terms, apart: None, soon }
+        Self { tiles, vectors, panels: 1, terms, apart: None, soon, runs: &[] }
     }
 
     /// Computes the sums.
@@ -179,7 +182,7 @@ impl<T: crate::Real> Product<'_, T> {
     /// # Safety
     /// The operands and `from` can be read and `to` written where they say, for all rows of all tiles; a
     /// tile has at most [`most_rows`](super::tiles::most_rows) of them. What is apart can be read, and
-    /// written in whole vectors, too.
+    /// written in whole vectors, too. Runs have as many rows as the one term is deep.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
         debug_assert!(
@@ -189,6 +192,12 @@ impl<T: crate::Real> Product<'_, T> {
                     || (self.tiles.rows == 1 && self.panels == panels_a_row(self.vectors)))
         );
         debug_assert!(self.apart.is_none() || self.vectors == WITH_APART);
+        let in_runs = self.runs.iter().map(|run| run.rows).sum::<usize>();
+        debug_assert!(
+            self.runs.is_empty()
+                || (self.terms[0].left.by_columns
+                    && (in_runs, 0) == (self.terms[0].depth, self.terms[1].depth))
+        );
         // SAFETY: the caller's.
         unsafe {
             match (self.vectors, self.panels) {
@@ -281,9 +290,13 @@ impl<T: crate::Real> Product<'_, T> {
                             let above = if COLUMNS { tile * left.tile_step } else { first * left.step };
                             let (mut a, mut b, mut next) =
                                 (left.start.wrapping_add(above), right.start, ahead[term]);
-                            let mut places = *depth;
+                            let (mut places, mut runs) = (*depth, self.runs.iter());
                             while places > 0 {
-                                let passing = soon.ask(s, places);
+                                let (passing, skip) = if COLUMNS {
+                                    runs.next().map_or((places, 0), |run| (run.rows, run.skip))
+                                } else {
+                                    (soon.ask(s, places), 0)
+                                };
                                 places -= passing;
                                 for _ in 0..passing {
                                     if COLUMNS {
@@ -305,6 +318,7 @@ impl<T: crate::Real> Product<'_, T> {
                                     a = a.wrapping_add(if COLUMNS { left.step } else { 1 });
                                     b = b.wrapping_add(right.step);
                                 }
+                                b = b.wrapping_offset(skip);
                             }
                             ahead[term] = if tile + 1 < right.ahead_tiles { next } else { right.ahead };
                         }

@@ -116,7 +116,11 @@ impl<T: Real> Backward<'_, T> {
     /// step were running before, and in the same order.
     fn places_before(&self) -> Vec<usize> {
         let steps = self.steps;
-        (1..steps.count()).flat_map(|k| steps.rows_of(k - 1).take(steps.rows_of(k).len())).collect()
+        let mut places = Vec::with_capacity(steps.rows() - steps.batch());
+        for k in 1..steps.count() {
+            places.extend(steps.rows_of(k - 1).take(steps.rows_of(k).len()));
+        }
+        places
     }
 
     /// For each row, the state before it, in reverse, where sequences begin at different steps: [N, S].
