@@ -158,14 +158,22 @@ impl<'a, T: Real> RightPart<'a, T> {
         self.in_place + self.packed.count()
     }
 
-    /// The product of some tiles with a panel.
-    fn product<S: Simd<T = T>>(&self, tiles: Tiles, left: Left<T>, panel: usize) -> tile::Product<'_, T> {
+    /// The product of some tiles with a panel, and the runs in which its rows lie.
+    fn product<S: Simd<T = T>>(
+        &self,
+        tiles: Tiles,
+        left: Left<T>,
+        panel: usize,
+    ) -> (tile::Product<'_, T>, &[Run]) {
         match panel.checked_sub(self.in_place) {
-            Some(packed) => tile::Product::of_panels::<S>(tiles, left, (&self.packed, &(packed..packed + 1))),
+            Some(packed) => {
+                let panels = (&self.packed, &(packed..packed + 1));
+                (tile::Product::of_panels::<S>(tiles, left, panels), &[])
+            }
             None => {
                 let start = self.b.pointer(0, panel * C * S::LANES);
                 let term = Term::of_rows(left, start, (self.b.rows(), self.b.row_stride() as usize));
-                tile::Product { runs: &self.runs, ..tile::Product::of_term(tiles, C, term) }
+                (tile::Product::of_term(tiles, C, term), &self.runs)
             }
         }
     }
@@ -218,11 +226,11 @@ impl<S: Simd> Block<'_, S> {
         let to = self.c.0.wrapping_add((self.row + tiles.first) * self.n + column);
         let to = Grid::of_rows(to, self.n, self.columns.end - column);
         let from = if self.add { to.as_source() } else { Grid::zeros() };
-        let product = self.right.product::<S>(tiles, left, panel);
+        let (product, runs) = self.right.product::<S>(tiles, left, panel);
         // SAFETY: the rows and columns are of this part, so the addresses lie in the result, and
         // nobody else writes them; `left` holds these rows and the panel as many places as they
         // are long.
-        unsafe { product.run(self.s, &from, &to) };
+        unsafe { product.run_along(self.s, runs, &from, &to) };
     }
 }
 

@@ -105,8 +105,6 @@ pub(crate) struct Product<'a, T> {
     pub(crate) apart: Option<&'a Apart<T>>,
     /// What will be needed then, where the left operand has rows.
     pub(crate) soon: Soon<'a>,
-    /// Where the rows of the right operand lie, if not all of them a step apart and the left one has columns.
-    pub(crate) runs: &'a [Run],
 }
 
 /// The last vector of each panel's sums of the first term, which go to a place of their own, and what
@@ -174,7 +172,7 @@ impl<T: crate::Real> Product<'_, T> {
     #[inline(always)]
     pub(crate) fn of_term(tiles: Tiles, vectors: usize, term: Term<T>) -> Self {
         let (terms, soon) = ([term, Term::none()], Soon::nothing());
-        Self { tiles, vectors, panels: 1, terms, apart: None, soon, runs: &[] }
+        Self { tiles, vectors, panels: 1, terms, apart: None, soon }
     }
 
     /// Computes the sums.
@@ -182,9 +180,25 @@ impl<T: crate::Real> Product<'_, T> {
     /// # Safety
     /// The operands and `from` can be read and `to` written where they say, for all rows of all tiles; a
     /// tile has at most [`most_rows`](super::tiles::most_rows) of them. What is apart can be read, and
-    /// written in whole vectors, too. Runs have as many rows as the one term is deep.
+    /// written in whole vectors, too.
     #[inline(always)]
     pub(crate) unsafe fn run<S: Simd<T = T>>(&self, s: S, from: &Grid<*const T>, to: &Grid<*mut T>) {
+        // SAFETY: the caller's.
+        unsafe { self.run_along(s, &[], from, to) };
+    }
+
+    /// [`run`](Self::run), where the rows of the right operand lie in runs, if there are any.
+    ///
+    /// # Safety
+    /// As for `run`; the runs have as many rows as the only term is deep.
+    #[inline(always)]
+    pub(crate) unsafe fn run_along<S: Simd<T = T>>(
+        &self,
+        s: S,
+        runs: &[Run],
+        from: &Grid<*const T>,
+        to: &Grid<*mut T>,
+    ) {
         debug_assert!(
             self.tiles.rows * self.vectors * self.panels <= S::SUMS
                 && (self.panels == 1
@@ -192,21 +206,21 @@ impl<T: crate::Real> Product<'_, T> {
                     || (self.tiles.rows == 1 && self.panels == panels_a_row(self.vectors)))
         );
         debug_assert!(self.apart.is_none() || self.vectors == WITH_APART);
-        let in_runs = self.runs.iter().map(|run| run.rows).sum::<usize>();
+        let in_runs = runs.iter().map(|run| run.rows).sum::<usize>();
         debug_assert!(
-            self.runs.is_empty()
+            runs.is_empty()
                 || (self.terms[0].left.by_columns
                     && (in_runs, 0) == (self.terms[0].depth, self.terms[1].depth))
         );
         // SAFETY: the caller's.
         unsafe {
             match (self.vectors, self.panels) {
-                (2, 1) if self.terms[0].left.by_columns => self.of_vectors::<S, 2, true>(s, from, to),
-                (2, 1) => self.of_vectors::<S, 2, false>(s, from, to),
-                (3, 1) => self.of_vectors::<S, 3, false>(s, from, to),
-                (2, 2) => self.of_vectors::<S, 4, false>(s, from, to),
-                (3, _) => self.rows_of::<S, 1, 9, false>(s, from, to),
-                _ => self.rows_of::<S, 1, 8, false>(s, from, to),
+                (2, 1) if self.terms[0].left.by_columns => self.of_vectors::<S, 2, true>(s, runs, from, to),
+                (2, 1) => self.of_vectors::<S, 2, false>(s, runs, from, to),
+                (3, 1) => self.of_vectors::<S, 3, false>(s, runs, from, to),
+                (2, 2) => self.of_vectors::<S, 4, false>(s, runs, from, to),
+                (3, _) => self.rows_of::<S, 1, 9, false>(s, runs, from, to),
+                _ => self.rows_of::<S, 1, 8, false>(s, runs, from, to),
             }
         }
     }
@@ -215,6 +229,7 @@ impl<T: crate::Real> Product<'_, T> {
     unsafe fn of_vectors<S: Simd<T = T>, const C: usize, const COLUMNS: bool>(
         &self,
         s: S,
+        runs: &[Run],
         from: &Grid<*const T>,
         to: &Grid<*mut T>,
     ) {
@@ -223,7 +238,7 @@ impl<T: crate::Real> Product<'_, T> {
                 match self.tiles.rows {
                     $($rows if $rows * C <= S::SUMS => {
                         // SAFETY: the caller's.
-                        unsafe { self.rows_of::<S, $rows, C, COLUMNS>(s, from, to) }
+                        unsafe { self.rows_of::<S, $rows, C, COLUMNS>(s, runs, from, to) }
                     })*
                     _ => debug_assert!(self.tiles.rows == 0, "{} rows of {C} vectors", self.tiles.rows),
                 }
@@ -238,6 +253,7 @@ impl<T: crate::Real> Product<'_, T> {
     unsafe fn rows_of<S: Simd<T = T>, const R: usize, const V: usize, const COLUMNS: bool>(
         &self,
         s: S,
+        runs: &[Run],
         from: &Grid<*const T>,
         to: &Grid<*mut T>,
     ) {
@@ -290,7 +306,7 @@ impl<T: crate::Real> Product<'_, T> {
                             let above = if COLUMNS { tile * left.tile_step } else { first * left.step };
                             let (mut a, mut b, mut next) =
                                 (left.start.wrapping_add(above), right.start, ahead[term]);
-                            let (mut places, mut runs) = (*depth, self.runs.iter());
+                            let (mut places, mut runs) = (*depth, runs.iter());
                             while places > 0 {
                                 let (passing, skip) = if COLUMNS {
                                     runs.next().map_or((places, 0), |run| (run.rows, run.skip))

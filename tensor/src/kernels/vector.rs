@@ -80,7 +80,6 @@ fn by_rows<S: Simd>(s: S, x: &[S::T], b: Matrix<'_, S::T>, c: &mut [S::T]) {
             terms,
             apart: None,
             soon: Soon::nothing(),
-            runs: &[],
         };
         let to = Grid::of_rows(c.as_mut_ptr(), 0, P * S::LANES);
         // SAFETY: `c` holds P vectors, and so does each row of `b` from `first` on.

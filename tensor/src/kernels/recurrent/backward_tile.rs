@@ -49,8 +49,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
             let start = self.gates.wrapping_add((row + tiles.first) * step).cast_const();
             [Term::of(Left::rows(start, step), self.hh, panels, (tiles.place, 1)), Term::none()]
         });
-        let product =
-            Product { tiles, vectors: 2, panels: panels.len(), terms, apart: None, soon, runs: &[] };
+        let product = Product { tiles, vectors: 2, panels: panels.len(), terms, apart: None, soon };
         // SAFETY: the caller's; the panels are as deep as all gates.
         unsafe { product.run(self.s, from, to) };
     }

@@ -293,7 +293,7 @@ impl<S: Simd, A: Arithmetic> Run<'_, S, A> {
         const { assert!(!A::APART || (A::C == WITH_APART && A::PANELS == 1 && A::GROUPS == 1)) };
         let apart = Apart { to: aside, from: self.bias_apart(&panels) };
         let apart = (A::APART && self.in_one).then_some(&apart);
-        let product = Product { tiles, vectors: A::C, panels: panels.len(), terms, apart, soon, runs: &[] };
+        let product = Product { tiles, vectors: A::C, panels: panels.len(), terms, apart, soon };
         // SAFETY: the caller's; the biases of these panels' units, those apart too, or their W_ih x + b
         // are there.
         unsafe { product.run(self.s, &from, to) };
