@@ -76,7 +76,7 @@ pub(crate) struct Right<T> {
     /// What will be needed next, if that is known: a cache line of it is asked for with each place. Where
     /// the left operand has columns, these are asked for instead.
     pub(crate) ahead: *const T,
-    /// For how many tiles.
+    /// For how many tiles. Where for none, only tiles of one row ask.
     pub(crate) ahead_tiles: usize,
 }
 
@@ -307,6 +307,7 @@ impl<T: crate::Real> Product<'_, T> {
                             let (mut a, mut b, mut next) =
                                 (left.start.wrapping_add(above), right.start, ahead[term]);
                             let (mut places, mut runs) = (*depth, runs.iter());
+                            let looks_ahead = R == 1 || right.ahead_tiles > 0;
                             while places > 0 {
                                 let (passing, skip) = if COLUMNS {
                                     runs.next().map_or((places, 0), |run| (run.rows, run.skip))
@@ -317,7 +318,7 @@ impl<T: crate::Real> Product<'_, T> {
                                 for _ in 0..passing {
                                     if COLUMNS {
                                         s.prefetch_now(a.wrapping_add(R - 1 + COLUMNS_AHEAD * left.step));
-                                    } else {
+                                    } else if looks_ahead {
                                         s.prefetch(next);
                                         next = next.wrapping_add(LINE / size_of::<T>());
                                     }
