@@ -282,22 +282,22 @@ mod tests {
         let x = tape.variable(Tensor::arange(24).unwrap().reshape([4, 3, 2]).unwrap()); // [seq 4, batch 3, features 2]
         for batch_first in [false, true] {
             let x = if batch_first { x.transpose(0, 1).unwrap() } else { x.clone() };
-            let packed = pack_padded_sequence(&x, &[2, 4, 1], batch_first).unwrap();
+            let packed = pack_padded_sequence(&x, &[2, 1, 4], batch_first).unwrap();
             assert_eq!(packed.batch_sizes(), [3, 2, 1, 1]);
             assert_eq!(
                 (packed.sorted_indices(), packed.unsorted_indices()),
-                (&[1, 0, 2][..], &[1, 0, 2][..])
+                (&[2, 0, 1][..], &[1, 2, 0][..])
             );
             assert_eq!(
                 packed.data().value().select(1, 0).unwrap().to_vec(),
-                [2.0, 0.0, 4.0, 8.0, 6.0, 14.0, 20.0]
+                [4.0, 0.0, 2.0, 10.0, 6.0, 16.0, 22.0]
             );
             let (padded, lengths) = pad_packed_sequence(&packed, batch_first, -1.0, Some(5)).unwrap();
-            assert_eq!(lengths, [2, 4, 1]);
+            assert_eq!(lengths, [2, 1, 4]);
             let time = if batch_first { 1 } else { 0 };
             assert_eq!(padded.shape()[time], 5);
-            let short = padded.value().select(1 - time as isize, 2).unwrap();
-            assert_eq!(short.select(1, 1).unwrap().to_vec(), [5.0, -1.0, -1.0, -1.0, -1.0]);
+            let short = padded.value().select(1 - time as isize, 1).unwrap();
+            assert_eq!(short.select(1, 1).unwrap().to_vec(), [3.0, -1.0, -1.0, -1.0, -1.0]);
         }
         let packed = pack_padded_sequence(&x, &[2, 4, 1], false).unwrap();
         let (padded, _) = pad_packed_sequence(&packed, false, 0.0, None).unwrap();

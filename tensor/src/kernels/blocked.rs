@@ -3,10 +3,10 @@
 //!
 //! The right operand is packed into panels of two vectors, a [`DEPTH`] of rows at a time; they go
 //! through the first cache one after another while a block of rows of the left operand stays in the
-//! second. A right operand of short rows is read where it lies if few rows of the left one use it. Rows
-//! or columns of the left operand are read where they lie if they are contiguous, and packed otherwise.
-//! Threads take some columns of the result each, or some rows where there are few columns, and meet at
-//! the end only.
+//! second. A right operand of short rows is read where it lies if few rows of the left one use it, picked
+//! rows where enough of them follow each other. Rows or columns of the left operand are read where they
+//! lie if they are contiguous, and packed otherwise. Threads take some columns of the result each, or some
+//! rows where there are few columns, and meet at the end only.
 
 #![allow(unsafe_code)] // tiles read and write through pointers
 
@@ -126,29 +126,29 @@ impl<S: Simd> Whole<'_, S> {
 const NEAR_ROWS: usize = 512;
 /// Rows of the left operand for which it is not worth to pack such a right one.
 const FEW_ROWS: usize = 384;
-
-/// How many picked rows have to follow each other, on average, for not packing them.
+/// How many picked rows have to follow each other, on average, so that they are not packed.
 const LONG_RUN: usize = 8;
 
 /// The right operand of a part. Its first panels are read where they lie, if they can be, and the others
 /// are packed.
 struct RightPart<'a, T: Real> {
     b: Matrix<'a, T>,
-    /// Where rows that are read in place lie, if they are picked.
+    /// Where the rows of those lie, if they are picked.
     runs: Vec<Run>,
     in_place: usize,
     packed: Panels<T>,
 }
 
 impl<'a, T: Real> RightPart<'a, T> {
-    /// Columns that are multiplied by some rows, `left`.
+    /// Columns that the rows of `left` are multiplied by, for all of its depth or a part of it.
     fn new<S: Simd<T = T>>(s: S, b: Matrix<'a, T>, left: &Matrix<'_, T>) -> Self {
         let width = C * S::LANES;
         let near = (0..=(NEAR_ROWS / size_of::<T>()) as isize).contains(&b.row_stride());
-        let runs = b.runs();
-        let follow = !b.picks() || b.rows() >= LONG_RUN * runs.len() && !reads_rows(left);
-        let can_be = b.has_contiguous_rows() && near && follow;
-        let in_place = if can_be && left.rows() <= FEW_ROWS { b.columns() / width } else { 0 };
+        let can_be = b.has_contiguous_rows() && near && left.rows() <= FEW_ROWS;
+        // Only tiles that read columns of the left operand follow runs.
+        let runs = if can_be && !reads_rows(left) { b.runs() } else { Vec::new() };
+        let follow = !b.picks() || (!runs.is_empty() && b.rows() >= LONG_RUN * runs.len());
+        let in_place = if can_be && follow { b.columns() / width } else { 0 };
         let rest = b.part([0, in_place * width], [b.rows(), b.columns() - in_place * width]);
         Self { b, runs, in_place, packed: Panels::pack_columns(s, rest, width) }
     }
@@ -229,7 +229,8 @@ impl<S: Simd> Block<'_, S> {
         let (product, runs) = self.right.product::<S>(tiles, left, panel);
         // SAFETY: the rows and columns are of this part, so the addresses lie in the result, and
         // nobody else writes them; `left` holds these rows and the panel as many places as they
-        // are long.
+        // are long. Where there are runs, they are those of the panel's rows, and `left` has columns, as
+        // the right part has seen: what `reads_rows` says of a matrix it says of its parts.
         unsafe { product.run_along(self.s, runs, &from, &to) };
     }
 }

@@ -15,11 +15,12 @@ pub struct Matrix<'a, T> {
     picks: Option<&'a [usize]>,
 }
 
-/// Rows that lie a stride apart, and how many numbers behind the place after the last one the next run
-/// begins.
+/// Picked rows that follow each other where they are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
+    /// How many there are, a stride apart.
     pub(crate) rows: usize,
+    /// From where one more row would begin to where the next run does; 0 for the last.
     pub(crate) skip: isize,
 }
 

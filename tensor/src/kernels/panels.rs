@@ -84,12 +84,12 @@ impl<T: Real> Panels<T> {
     /// Where to look ahead while tiles are computed, from the one at `place` on of those that go through
     /// some panels one after another: each asks for a cache line a row, so that the first ones fetch as
     /// many panels from `next` on. Also how many of these tiles do so; those that follow ask for the same.
-    /// None do where the panels are few enough to stay near, unless a tile is of one row.
+    /// That is 0 where the panels are few enough to stay near.
     pub(crate) fn ahead(&self, next: usize, place: usize, panels: usize) -> (*const T, usize) {
         let lines_a_row = (panels * self.width * size_of::<T>()).div_ceil(LINE);
         let row = self.depth * LINE / size_of::<T>();
         let place = if place < lines_a_row { place } else { 0 };
-        let tiles = if size_of_val(&self.values[..]) < FAR { 0 } else { lines_a_row - place };
+        let tiles = if self.values.len() * size_of::<T>() < FAR { 0 } else { lines_a_row - place };
         (self.panel(0).wrapping_add(next * self.panel_step() + place * row), tiles)
     }
 
@@ -101,7 +101,7 @@ impl<T: Real> Panels<T> {
     }
 }
 
-/// Bytes of panels from which several rows look ahead: fewer come from the caches in time by themselves.
+/// Bytes of panels from which on tiles look ahead: fewer come from the caches in time by themselves.
 const FAR: usize = 2 << 20;
 
 /// Numbers that are worth a thread's packing.

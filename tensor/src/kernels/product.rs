@@ -211,7 +211,7 @@ mod tests {
     /// Those that follow each other are read where they lie, if they are enough.
     #[test]
     fn picked_rows_in_runs_give_the_bits_of_a_copy() {
-        for (depth, run, n, m) in [(300, 50, 64, 64), (1100, 13, 70, 30), (9, 9, 33, 12), (40, 1, 64, 20)] {
+        for (depth, run, n, m) in [(300, 50, 64, 64), (1100, 13, 70, 200), (9, 9, 33, 12), (40, 1, 64, 20)] {
             // Run after run a gap, and once the way back.
             let picks: Vec<usize> =
                 (0..depth).map(|k| if k < run { k + depth } else { k + k / run }).collect();
@@ -222,13 +222,20 @@ mod tests {
             let (a, b) = (values(m * depth, 1), values(stored * (n + 3), 2));
             let all = Matrix::strided(&b, 1, [stored, n], [n as isize + 3, 1]);
             let copy: Vec<f32> = picks.iter().flat_map(|&row| all.row_part(row, 0..n)).copied().collect();
-            let run_with = |b| {
-                let mut c = vec![0.0; m * n];
-                Product::new(Matrix::row_major(&a, depth, m).transposed(), b, 0.0, &mut c).run();
+            // Columns of the left operand that are read where they lie, and some that are packed.
+            let apart: Vec<f32> = a.iter().flat_map(|&x| [x, f32::NAN]).collect();
+            let near = Matrix::row_major(&a, depth, m).transposed();
+            let packed = Matrix::strided(&apart, 0, [m, depth], [2, 2 * m as isize]);
+            let run_with = |a, b| {
+                let mut c = values(m * n, 3);
+                Product::new(a, b, 1.0, &mut c).run();
                 c
             };
-            let same = run_with(all.picking(&picks)) == run_with(Matrix::row_major(&copy, depth, n));
-            assert!(same, "{depth} rows in runs of {run}, {n} columns");
+            let expected = run_with(near, Matrix::row_major(&copy, depth, n));
+            for (what, a) in [("near", near), ("packed", packed)] {
+                let same = run_with(a, all.picking(&picks)) == expected;
+                assert!(same, "{depth} rows in runs of {run}, {n} columns, left operand {what}");
+            }
         }
     }
 

@@ -76,7 +76,7 @@ pub(crate) struct Right<T> {
     /// What will be needed next, if that is known: a cache line of it is asked for with each place. Where
     /// the left operand has columns, these are asked for instead.
     pub(crate) ahead: *const T,
-    /// For how many tiles. Where for none, only tiles of one row ask.
+    /// For how many tiles.
     pub(crate) ahead_tiles: usize,
 }
 
@@ -103,7 +103,7 @@ pub(crate) struct Product<'a, T> {
     pub(crate) terms: [Term<T>; 2],
     /// What leaves the sums between the terms, if anything does.
     pub(crate) apart: Option<&'a Apart<T>>,
-    /// What will be needed then, where the left operand has rows.
+    /// What will be needed then. Where the left operand has columns, nothing is asked for.
     pub(crate) soon: Soon<'a>,
 }
 
@@ -190,7 +190,8 @@ impl<T: crate::Real> Product<'_, T> {
     /// [`run`](Self::run), where the rows of the right operand lie in runs, if there are any.
     ///
     /// # Safety
-    /// As for `run`; the runs have as many rows as the only term is deep.
+    /// As for `run`. Where there are runs, the left operand has columns, there is one panel of two vectors and
+    /// one term, and the runs have as many rows as it is deep: other tiles do not follow runs.
     #[inline(always)]
     pub(crate) unsafe fn run_along<S: Simd<T = T>>(
         &self,
@@ -206,11 +207,12 @@ impl<T: crate::Real> Product<'_, T> {
                     || (self.tiles.rows == 1 && self.panels == panels_a_row(self.vectors)))
         );
         debug_assert!(self.apart.is_none() || self.vectors == WITH_APART);
-        let in_runs = runs.iter().map(|run| run.rows).sum::<usize>();
         debug_assert!(
             runs.is_empty()
                 || (self.terms[0].left.by_columns
-                    && (in_runs, 0) == (self.terms[0].depth, self.terms[1].depth))
+                    && (self.vectors, self.panels) == (2, 1)
+                    && self.terms[1].depth == 0
+                    && self.terms[0].depth == runs.iter().map(|run| run.rows).sum::<usize>())
         );
         // SAFETY: the caller's.
         unsafe {
@@ -306,11 +308,12 @@ impl<T: crate::Real> Product<'_, T> {
                             let above = if COLUMNS { tile * left.tile_step } else { first * left.step };
                             let (mut a, mut b, mut next) =
                                 (left.start.wrapping_add(above), right.start, ahead[term]);
-                            let (mut places, mut runs) = (*depth, runs.iter());
+                            let (mut places, mut later_runs) = (*depth, runs.iter());
+                            // A single row uses each number once, so that it waits for all of them.
                             let looks_ahead = R == 1 || right.ahead_tiles > 0;
                             while places > 0 {
                                 let (passing, skip) = if COLUMNS {
-                                    runs.next().map_or((places, 0), |run| (run.rows, run.skip))
+                                    later_runs.next().map_or((places, 0), |run| (run.rows, run.skip))
                                 } else {
                                     (soon.ask(s, places), 0)
                                 };
