@@ -27,5 +27,6 @@ pub(crate) fn table() -> Result<()> {
             (1e9 * packed / useful as f64, 1e9 * padded / (sizes.steps * sizes.batch) as f64);
         println!("{kind:<6}{packed:>10.0}{padded:>10.0}{:>8.2}", packed / padded);
     }
+    println!();
     Ok(())
 }
